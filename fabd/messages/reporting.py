@@ -1,0 +1,5 @@
+"""What the room `reporting` says. Codes are keys; never rename one that was released."""
+
+from fabd.messages import N_
+
+SENTENCES: dict[str, str] = {}

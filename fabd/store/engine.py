@@ -1,0 +1,150 @@
+"""Opens the store and runs transactions in its own thread."""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import sqlalchemy as sa
+
+from fabd.errors import StoreError
+from fabd.store import migrate
+
+T = TypeVar("T")
+Connection = sa.Connection
+
+BUSY_MS = 5000
+"""How long SQLite waits for another connection's lock: readers never block a WAL writer for long."""
+
+
+class Store:
+    """The rows of one café. `path` is a directory: `fabd.sqlite3`, and `files/` with what visitors brought."""
+
+    def __init__(self, path: Path, engine: sa.Engine, lock: int) -> None:
+        self.path = path
+        self._engine = engine
+        self._lock = lock
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        self._readers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="store-read")
+        self._version = 0
+        self._changed = asyncio.Event()
+
+    @classmethod
+    def open(cls, path: Path) -> "Store":
+        """Open or create the store; brings its schema up to date.
+
+        Raises `StoreError` when the directory cannot be used, a second daemon holds it, the file is damaged, or a
+        newer fabd wrote it.
+        """
+        lock = _lock(path)
+        try:
+            engine = _engine(path / "fabd.sqlite3")
+            migrate.bring_up_to_date(engine)
+            (path / "files").mkdir(exist_ok=True)
+        except sa.exc.DatabaseError as error:
+            os.close(lock)
+            raise StoreError("store-damaged", path=str(path), detail=str(error.orig)) from error
+        except BaseException:
+            os.close(lock)
+            raise
+        return cls(path, engine, lock)
+
+    async def transaction(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in one transaction and commit it; whatever it raises rolls it back.
+
+        Once begun it is never cut in half: a cancellation waits until the outcome is known.
+        """
+        done = asyncio.get_running_loop().run_in_executor(self._writer, self._commit, work)
+        result = await _outlive_cancellation(done)
+        self._version += 1
+        self._changed.set()
+        self._changed = asyncio.Event()
+        return result
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` on a reading connection of its own: it sees one consistent snapshot, and delays no write."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, self._snapshot, work)
+
+    @property
+    def version(self) -> int:
+        """Grows with each committed transaction."""
+        return self._version
+
+    async def changed(self, seen: int) -> int:
+        """Wait until `version` differs from `seen`; returns the new one."""
+        while self._version == seen:
+            await self._changed.wait()
+        return self._version
+
+    def close(self) -> None:
+        """Finish what is under way, and let go of the file and its lock."""
+        self._writer.shutdown()
+        self._readers.shutdown()
+        self._engine.dispose()
+        os.close(self._lock)
+
+    def _commit(self, work: Callable[[Connection], T]) -> T:
+        with self._engine.begin() as connection:
+            return work(connection)
+
+    def _snapshot(self, work: Callable[[Connection], T]) -> T:
+        with self._engine.connect().execution_options(fabd_reads=True) as connection:
+            with connection.begin():
+                return work(connection)
+
+
+async def _outlive_cancellation(done: "asyncio.Future[T]") -> T:
+    """Await `done` to its end even when we are cancelled meanwhile; then let the cancellation through."""
+    cancelled: asyncio.CancelledError | None = None
+    while not done.done():
+        try:
+            await asyncio.shield(done)
+        except asyncio.CancelledError as error:
+            if done.cancelled():
+                raise
+            cancelled = error
+        except BaseException:
+            break  # the outcome is in `done`
+    result = done.result()
+    if cancelled is not None:
+        raise cancelled
+    return result
+
+
+def _lock(path: Path) -> int:
+    """Take the lock that keeps a second daemon out; it falls with the process, however that ends."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except OSError as error:
+        raise StoreError("store-not-usable", path=str(path), detail=error.strerror) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise StoreError("store-locked", path=str(path)) from error
+    return descriptor
+
+
+def _engine(file: Path) -> sa.Engine:
+    engine = sa.create_engine(f"sqlite:///{file}", poolclass=sa.pool.QueuePool)
+
+    @sa.event.listens_for(engine, "connect")
+    def configure(connection: object, _record: object) -> None:
+        # The driver's own BEGIN comes too late for reads; ours is sent in `begin` below.
+        connection.isolation_level = None  # type: ignore[attr-defined]
+        cursor = connection.cursor()  # type: ignore[attr-defined]
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_MS}"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        reads = connection.get_execution_options().get("fabd_reads", False)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return engine

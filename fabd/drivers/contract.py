@@ -78,6 +78,10 @@ class Driver(Protocol):
         """Why this machine cannot make `program`; empty when it can. Pure: asked before a job is accepted."""
         ...
 
+    def estimate_s(self, program: Program) -> float:
+        """How long this machine takes for `program`, in seconds of machine time. Pure."""
+        ...
+
     async def read(self) -> Reading:
         """A snapshot without side effect."""
         ...

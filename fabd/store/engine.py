@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from fabd.errors import StoreError
 from fabd.store import migrate
+from fabd.tasks import outlive_cancellation
 
 T = TypeVar("T")
 Connection = sa.Connection
@@ -58,7 +59,7 @@ class Store:
         Once begun it is never cut in half: a cancellation waits until the outcome is known.
         """
         done = asyncio.get_running_loop().run_in_executor(self._writer, self._commit, work)
-        result = await _outlive_cancellation(done)
+        result = await outlive_cancellation(done)
         self._version += 1
         self._changed.set()
         self._changed = asyncio.Event()
@@ -95,24 +96,6 @@ class Store:
         with self._engine.connect().execution_options(fabd_reads=True) as connection:
             with connection.begin():
                 return work(connection)
-
-
-async def _outlive_cancellation(done: "asyncio.Future[T]") -> T:
-    """Await `done` to its end even when we are cancelled meanwhile; then let the cancellation through."""
-    cancelled: asyncio.CancelledError | None = None
-    while not done.done():
-        try:
-            await asyncio.shield(done)
-        except asyncio.CancelledError as error:
-            if done.cancelled():
-                raise
-            cancelled = error
-        except BaseException:
-            break  # the outcome is in `done`
-    result = done.result()
-    if cancelled is not None:
-        raise cancelled
-    return result
 
 
 def _lock(path: Path) -> int:

@@ -41,6 +41,7 @@ class Method(StrEnum):
     CURVE = "curve"  # from the position in the program
     ESTIMATE = "estimate"  # from elapsed time, or from the file before it ran
     OPERATOR = "operator"  # a person said so
+    FIXED = "fixed"  # a flat fee: the tariff sets it, nothing is measured
 
 
 class JobState(StrEnum):
@@ -116,6 +117,7 @@ class Extents:
     y_min_mm: float
     x_max_mm: float
     y_max_mm: float
+    z_min_mm: float = 0.0
     z_max_mm: float = 0.0
 
     @property
@@ -141,7 +143,7 @@ class UsageCurve:
         """The quantities used when the machine had reached `position`, interpolated linearly."""
         right = bisect_right(self.positions, position)
         if right == 0:
-            return {meter: 0.0 for meter in self.used}
+            return dict.fromkeys(self.used, 0.0)
         if right == len(self.positions):
             return self.total
         p0, p1 = self.positions[right - 1], self.positions[right]

@@ -4,7 +4,7 @@ The daemon fills them from rows, the client hands them to the command line. Sent
 person reads travels as `Say`, a code with parameters, and `text`, the English sentence for scripts and logs.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -206,3 +206,54 @@ class HealthView(View):
     tariff: str
     tariff_is_example: bool
     locale: str
+
+
+class SnapshotView(View):
+    """What `watch` streams: all machines, and the jobs that are not over."""
+
+    machines: tuple[MachineView, ...]
+    jobs: tuple[JobView, ...]
+
+
+# --- what is asked -----------------------------------------------------------------------------------
+
+
+class ReadyAsk(View):
+    """The machine is cleared; `failed` says that its last piece is no good, and whose fault that is."""
+
+    failed: Literal["machine", "operator", "member"] | None = None
+
+
+class LoadAsk(View):
+    lot: str
+
+
+class CloseAsk(View):
+    why: str
+
+
+class AnswerAsk(View):
+    """One of the prompt's choices; a choice that ends in `=` is answered with its number: `stitches=412`."""
+
+    answer: str
+
+
+class MemberAsk(View):
+    id: str
+    name: str | None = None
+    customer: str | None = None
+    facilitator: bool = False
+
+
+class GrantAsk(View):
+    """`until` is the last day on which the grant counts, by the clock of the site."""
+
+    kind: str
+    level: str
+    until: date | None = None
+    why: str | None = None
+
+
+class RevokeAsk(View):
+    kind: str
+    why: str | None = None

@@ -8,9 +8,11 @@ is an error.
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, LiteralString
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from fabd.model import Meter
 
@@ -21,9 +23,14 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def refused(code: LiteralString, **params: str) -> PydanticCustomError:
+    """What a validator raises: `code` is a message that begins with `{file}, {key}{item}: found {found}`."""
+    return PydanticCustomError(code, code, params)
+
+
 def _no_float(value: object) -> object:
     if isinstance(value, float):
-        raise ValueError('floats never reach money: write the number as text, "1.25"')  # noqa: TRY004
+        raise refused("config-wants-exact")
     return value
 
 
@@ -33,15 +40,39 @@ def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ValueError("expected a time zone such as Europe/Paris") from error
+        raise refused("config-wants-timezone") from error
     return name
 
 
-Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,39}$")]
+def _listens(address: str) -> str:
+    """`address` itself, if it is a host and a port to listen on; port 0 takes any that is free."""
+    try:
+        parts = urlsplit(f"tcp://{address}")
+        complete = parts.hostname is not None and parts.port is not None
+    except ValueError as error:
+        raise refused("config-wants-listen") from error
+    if not complete or parts.username is not None or parts.netloc != address:
+        raise refused("config-wants-listen")
+    return address
+
+
+def _names_broker(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        complete = parts.hostname is not None and parts.port != 0
+    except ValueError as error:
+        raise refused("config-wants-broker") from error
+    if not complete or parts.scheme not in ("mqtt", "mqtts", "embedded"):
+        raise refused("config-wants-broker")
+    return url
+
+
+ID_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,39}$"
+Id = Annotated[str, Field(pattern=ID_PATTERN)]
 """What people type and topics carry: lower case letters, digits, `.`, `_`, `-`."""
 Exact = Annotated[Decimal, BeforeValidator(_no_float), Field(ge=0)]
 MicroEuro = Annotated[int, Field(ge=0, strict=True)]
-Labels = dict[Literal["en", "fr"], str]
+Labels = Annotated[dict[Literal["en", "fr"], str], Field(min_length=1)]
 """A label in each language that people read."""
 
 # --- fabd.toml ---------------------------------------------------------------------------------------
@@ -67,14 +98,14 @@ class ApiSettings(Settings):
 
 
 class MqttSettings(Settings):
-    url: str
+    url: Annotated[str, AfterValidator(_names_broker)]
     """`mqtt://user:password@host:1883`, `mqtts://` for TLS, `embedded://127.0.0.1:1883` for a broker of its own."""
     tills: tuple[Id, ...] = ()
     """Tills whose acknowledgement an entry needs to count as delivered."""
 
 
 class MetricsSettings(Settings):
-    listen: Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$")] = "127.0.0.1:9402"
+    listen: Annotated[str, AfterValidator(_listens)] = "127.0.0.1:9402"
 
 
 class FabdFile(Settings):

@@ -129,9 +129,7 @@ class Session:
                 )
         await run
 
-    async def _make_safe(
-        self, driver: Driver, run: "asyncio.Task[None]", attempt: Attempt, *, stop: bool
-    ) -> None:
+    async def _make_safe(self, driver: Driver, run: "asyncio.Task[None]", attempt: Attempt, *, stop: bool) -> None:
         await end(run)
         if not stop:
             return

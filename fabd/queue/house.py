@@ -1,9 +1,11 @@
 """What the rooms above the queue are handed: the configuration in force, the store, and each machine's worker."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fabd.config import Configuration
+from fabd.model import Message
 from fabd.store import Store
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ class House:
     config: Configuration
     store: Store
     workers: "dict[str, Worker]" = field(default_factory=dict)
+    waiting: Mapping[int, Message] = field(default_factory=dict)
+    """Why each pending job waits, as the dispatcher last found; derived, so that no restart needs it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,6 +31,8 @@ class Caller:
     uid: int
     administrator: bool
     facilitator: bool
+    sender: bool = True
+    """May send jobs for members; without it, the account may only look."""
     person: str | None = None
 
     @property

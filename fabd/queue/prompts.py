@@ -112,7 +112,5 @@ def answer(c: Connection, waiting: OpenPrompt, choice: str, number: int | None, 
 def withdraw(c: Connection, attempt_id: int) -> None:
     """Nobody has to answer any more: the attempt ended."""
     c.execute(
-        prompt.update()
-        .where(prompt.c.attempt == attempt_id, prompt.c.answered_at.is_(None))
-        .values(answered_at=now())
+        prompt.update().where(prompt.c.attempt == attempt_id, prompt.c.answered_at.is_(None)).values(answered_at=now())
     )

@@ -77,9 +77,7 @@ def _why_not(job: WaitingJob, spot: Spot) -> Message | None:
 
 def _taken(spot: Spot) -> Spot:
     busy = Message(code="route-machine-busy", params={"machine": spot.machine})
-    return Spot(
-        machine=spot.machine, kind=spot.kind, accepts=spot.accepts, material=spot.material, unavailable=busy
-    )
+    return Spot(machine=spot.machine, kind=spot.kind, accepts=spot.accepts, material=spot.material, unavailable=busy)
 
 
 _NEARNESS = ("route-other-machine", "route-no-machine")

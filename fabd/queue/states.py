@@ -44,8 +44,4 @@ def move(c: Connection, job_id: int, to: JobState, *reasons: Message) -> None:
 
 def set_state(c: Connection, job_id: int, to: JobState, reasons: Sequence[Message]) -> None:
     """Write a state that `move` has found legal."""
-    c.execute(
-        job.update()
-        .where(job.c.id == job_id)
-        .values(state=to.value, reasons=to_json(reasons), changed_at=now())
-    )
+    c.execute(job.update().where(job.c.id == job_id).values(state=to.value, reasons=to_json(reasons), changed_at=now()))

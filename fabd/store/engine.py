@@ -93,9 +93,8 @@ class Store:
             return work(connection)
 
     def _snapshot(self, work: Callable[[Connection], T]) -> T:
-        with self._engine.connect().execution_options(fabd_reads=True) as connection:
-            with connection.begin():
-                return work(connection)
+        with self._engine.connect().execution_options(fabd_reads=True) as connection, connection.begin():
+            return work(connection)
 
 
 def _lock(path: Path) -> int:

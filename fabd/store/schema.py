@@ -71,7 +71,7 @@ program = sa.Table(  # one row for each analysed file; its bytes lie under `file
     "program",
     metadata,
     sa.Column("sha256", sa.String, primary_key=True),  # as it was brought
-    sa.Column("format", sa.String, primary_key=True),
+    sa.Column("format", sa.String, nullable=False),
     sa.Column("runs_sha256", sa.String, nullable=False),
     sa.Column("program", sa.JSON, nullable=False),
     sa.Column("analysed_at", Instant, nullable=False),
@@ -94,7 +94,8 @@ job = sa.Table(
     sa.Column("copies", sa.Integer, nullable=False),
     sa.Column("copies_done", sa.Integer, nullable=False),
     sa.Column("priority", sa.Integer, nullable=False),
-    sa.Column("quote", sa.JSON, nullable=False),  # views.QuoteView; freezes level and tariff
+    sa.Column("quote", sa.JSON, nullable=False),  # views.QuoteView
+    sa.Column("terms", sa.JSON, nullable=False),  # the level and the tariff that the quote froze, whole
     sa.Column("released_by", sa.String),  # the facilitator who let it start, where the level asks for one
     sa.Column("submitted_by", sa.String, nullable=False),  # account, and person where known
     sa.Column("submitted_at", Instant, nullable=False),
@@ -122,7 +123,7 @@ attempt = sa.Table(
     sa.Column("machine", sa.String, nullable=False, index=True),
     sa.Column("ticket", sa.String, nullable=False),
     sa.Column("state", sa.String, nullable=False, index=True),  # claimed | running | ended
-    sa.Column("wish", sa.String),  # pause | resume | cancel: what somebody asked for, done by the worker
+    sa.Column("wish", sa.String),  # pause | cancel: what somebody wants of it; the worker follows
     sa.Column("wished_by", sa.String),
     sa.Column("lot", sa.JSON, nullable=False),  # the material on the machine when it started
     sa.Column("reading", sa.JSON),  # the last checkpoint
@@ -134,15 +135,22 @@ attempt = sa.Table(
     sa.Column("fault", sa.String, nullable=False),
     sa.UniqueConstraint("job", "number"),
 )
-sa.Index("uq_attempt_open", attempt.c.machine, unique=True, sqlite_where=attempt.c.state != "ended")
+sa.Index(  # whatever goes wrong, a machine has one open attempt at most
+    "uq_attempt_open",
+    attempt.c.machine,
+    unique=True,
+    sqlite_where=attempt.c.state != "ended",
+    postgresql_where=attempt.c.state != "ended",
+)
 
 machine = sa.Table(  # what a restart must know of a machine; what it is stands in the configuration
     "machine",
     metadata,
     sa.Column("id", sa.String, primary_key=True),
     sa.Column("ready", sa.Boolean, nullable=False),  # a person said so
+    sa.Column("paused", sa.Boolean, nullable=False),  # takes no new job until a person resumes it
     sa.Column("lot", sa.JSON),  # loaded by a person; null: the default material
-    sa.Column("closed_why", sa.String),
+    sa.Column("closed", sa.JSON),  # why a person took it out of use, as [{code, params}]; null: it is not
     sa.Column("owes_stop", sa.Boolean, nullable=False),
     sa.Column("changed_at", Instant, nullable=False),
 )

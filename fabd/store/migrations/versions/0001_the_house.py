@@ -26,8 +26,9 @@ def upgrade() -> None:
         "machine",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("ready", sa.Boolean(), nullable=False),
+        sa.Column("paused", sa.Boolean(), nullable=False),
         sa.Column("lot", sa.JSON(), nullable=True),
-        sa.Column("closed_why", sa.String(), nullable=True),
+        sa.Column("closed", sa.JSON(), nullable=True),
         sa.Column("owes_stop", sa.Boolean(), nullable=False),
         sa.Column("changed_at", sa.DateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_machine")),
@@ -50,7 +51,7 @@ def upgrade() -> None:
         sa.Column("runs_sha256", sa.String(), nullable=False),
         sa.Column("program", sa.JSON(), nullable=False),
         sa.Column("analysed_at", sa.DateTime(), nullable=False),
-        sa.PrimaryKeyConstraint("sha256", "format", name=op.f("pk_program")),
+        sa.PrimaryKeyConstraint("sha256", name=op.f("pk_program")),
     )
     op.create_table(
         "tariff_used",
@@ -76,6 +77,7 @@ def upgrade() -> None:
         sa.Column("copies_done", sa.Integer(), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("quote", sa.JSON(), nullable=False),
+        sa.Column("terms", sa.JSON(), nullable=False),
         sa.Column("released_by", sa.String(), nullable=True),
         sa.Column("submitted_by", sa.String(), nullable=False),
         sa.Column("submitted_at", sa.DateTime(), nullable=False),
@@ -136,7 +138,14 @@ def upgrade() -> None:
     op.create_index(op.f("ix_attempt_job"), "attempt", ["job"], unique=False)
     op.create_index(op.f("ix_attempt_machine"), "attempt", ["machine"], unique=False)
     op.create_index(op.f("ix_attempt_state"), "attempt", ["state"], unique=False)
-    op.create_index("uq_attempt_open", "attempt", ["machine"], unique=True, sqlite_where=sa.text("state != 'ended'"))
+    op.create_index(
+        "uq_attempt_open",
+        "attempt",
+        ["machine"],
+        unique=True,
+        sqlite_where=sa.text("state != 'ended'"),
+        postgresql_where=sa.text("state != 'ended'"),
+    )
     op.create_table(
         "reservation",
         sa.Column("job", sa.Integer(), nullable=False),
@@ -205,7 +214,12 @@ def downgrade() -> None:
     op.drop_table("prompt")
     op.drop_table("entry")
     op.drop_table("reservation")
-    op.drop_index("uq_attempt_open", table_name="attempt", sqlite_where=sa.text("state != 'ended'"))
+    op.drop_index(
+        "uq_attempt_open",
+        table_name="attempt",
+        sqlite_where=sa.text("state != 'ended'"),
+        postgresql_where=sa.text("state != 'ended'"),
+    )
     op.drop_index(op.f("ix_attempt_state"), table_name="attempt")
     op.drop_index(op.f("ix_attempt_machine"), table_name="attempt")
     op.drop_index(op.f("ix_attempt_job"), table_name="attempt")

@@ -1,0 +1,57 @@
+# Two commands: `make demo` shows fabd at work, `make test` runs every test. Each sets up what it needs in .venv.
+
+VENV := .venv
+BIN := $(VENV)/bin
+CATALOGUES := $(wildcard fabd/locale/*/LC_MESSAGES/*.po)
+INSTALLED_FROM := pyproject.toml hatch_build.py constraints.txt $(CATALOGUES)
+# The build's own requirements are held by the constraints too, where pip is new enough to know this variable.
+PIP := PIP_BUILD_CONSTRAINT=constraints.txt $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: demo test check lint translations constraints venv clean
+
+demo: $(VENV)/.demo-installed
+	$(BIN)/fabd demo
+
+test: $(VENV)/.dev-installed
+	@tools/install-components
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+check: lint
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lint: $(VENV)/.dev-installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+translations: $(VENV)/.dev-installed
+	$(BIN)/pybabel -q extract --keywords="N_ _" --no-location --sort-output --project=fabd --output=fabd/locale/fabd.pot fabd
+	$(BIN)/pybabel -q update --no-fuzzy-matching --domain=fabd --input-file=fabd/locale/fabd.pot --output-dir=fabd/locale
+	$(BIN)/pybabel -q compile --domain=fabd --directory=fabd/locale
+
+venv: $(VENV)/.dev-installed
+
+# New versions for everybody: what a fresh environment resolves to, by name and version alone.
+constraints:
+	tools/make-venv $(VENV)-fresh
+	$(VENV)-fresh/bin/python -m pip install --quiet -e '.[broker,dev]' editables
+	$(VENV)-fresh/bin/python -m pip freeze --exclude-editable >constraints.txt
+	rm -rf $(VENV)-fresh
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find fabd tests -name __pycache__ -prune -exec rm -rf {} +
+	find fabd/locale -name '*.mo' -delete
+
+$(BIN)/python:
+	@tools/make-venv $(VENV)
+
+$(VENV)/.demo-installed: $(INSTALLED_FROM) | $(BIN)/python
+	@echo "Installing fabd and what it needs into $(VENV) ..."
+	@$(PIP) install --quiet -c constraints.txt -e '.[broker]'
+	@touch $@
+
+$(VENV)/.dev-installed: $(INSTALLED_FROM) | $(BIN)/python
+	@echo "Installing fabd, what it needs and the tools of its developers into $(VENV) ..."
+	@$(PIP) install --quiet -c constraints.txt -e '.[broker,dev]'
+	@touch $@ $(VENV)/.demo-installed

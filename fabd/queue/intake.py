@@ -1,0 +1,175 @@
+"""Takes a visitor's file: keeps it, has it read in the sandbox, quotes it, writes the job."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from fabd.clock import now
+from fabd.errors import Conflict, NotAllowed, Refused
+from fabd.formats import sandbox
+from fabd.metering import tariff
+from fabd.model import JobState, Message, Program
+from fabd.queue import files, quoting, rows, show
+from fabd.queue.house import Caller, House, Wish
+from fabd.queue.quoting import material_called
+from fabd.queue.says import to_json
+from fabd.queue.terms import Terms
+from fabd.store import Connection
+from fabd.store.schema import job, reservation
+from fabd.views import JobView, QuoteView
+
+RESERVED = timedelta(days=14)
+"""How long a waiting job sets its quantities aside."""
+MOST_COPIES = 100
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Read:
+    """A file that was read: its program, and the bytes that the machine is given instead of it, if rewritten."""
+
+    program: Program
+    rewritten: bytes | None
+
+
+async def quote(house: House, file: Path, wish: Wish, caller: Caller) -> QuoteView:
+    """What it would cost, and whether it may run; nothing is written, and nothing of the file is kept."""
+    _check_wish(wish)
+    read = await _read(house, file, wish.title)
+    workers = tuple(house.workers.values())
+    view, _ = await house.store.read(
+        partial(quoting.quote, config=house.config, workers=workers, program=read.program, wish=wish)
+    )
+    return view
+
+
+async def submit(house: House, file: Path, wish: Wish, caller: Caller, key: str | None) -> JobView:
+    """Accept a job, or refuse it with the reason; the same `key` gives the same job, however often it is sent.
+
+    Raises `JobRejected` for a file that cannot be made, `NotFound`, `NotAllowed`, or `Conflict` when `key` was used
+    for something else.
+    """
+    _check_wish(wish)
+    read = await _read(house, file, wish.title)
+    await asyncio.to_thread(_keep, house.store.path, file, read)
+    workers = tuple(house.workers.values())
+
+    def write(c: Connection) -> int:
+        known = _known(c, key, read.program, wish)
+        if known is not None:
+            return known
+        quoted, terms = quoting.quote(c, house.config, workers, read.program, wish)
+        return _write_job(c, house, read.program, wish, caller, key, quoted, terms)
+
+    job_id = await house.store.transaction(write)
+    return await show.job(house, str(job_id))
+
+
+async def _read(house: House, file: Path, title: str) -> Read:
+    """Read the file in the sandbox, unless the same content was read before."""
+    sha256 = await asyncio.to_thread(files.sha256_of, file)
+    known = await house.store.read(lambda c: rows.program_of(c, sha256))
+    if known is not None and files.place(house.store.path, known.runs_sha256).exists():
+        return Read(program=known, rewritten=None)
+    analysis = await sandbox.analyse(file, title)
+    return Read(program=analysis.program, rewritten=analysis.rewritten)
+
+
+def _keep(store: Path, file: Path, read: Read) -> None:
+    files.keep(store, file)
+    if read.rewritten is not None:
+        files.keep_bytes(store, read.rewritten)
+
+
+def _check_wish(wish: Wish) -> None:
+    if not 1 <= wish.copies <= MOST_COPIES:
+        raise Refused("copies-out-of-range", copies=wish.copies, most=MOST_COPIES)
+
+
+def _known(c: Connection, key: str | None, program: Program, wish: Wish) -> int | None:
+    """The job that was made under this key; raises `Conflict` when it was for something else."""
+    if key is None:
+        return None
+    row = c.execute(sa.select(job).where(job.c.idempotency_key == key)).first()
+    if row is None:
+        return None
+    if (row.sha256, row.member, row.copies) != (program.sha256, wish.member, wish.copies):
+        raise Conflict("idempotency-key-reused", job=row.id)
+    known: int = row.id
+    return known
+
+
+def _write_job(
+    c: Connection,
+    house: House,
+    program: Program,
+    wish: Wish,
+    caller: Caller,
+    key: str | None,
+    quoted: QuoteView,
+    terms: Terms,
+) -> int:
+    if quoted.verdict == "refuse":
+        first = quoted.reasons[0].message
+        raise NotAllowed(first.code, **first.params)
+    tariff.guard(c, terms.tariff, now())
+    state, released_by, reasons = _beginning(quoted, terms, caller)
+    rows.keep_program(c, program)
+    made = c.execute(
+        job.insert().values(
+            state=state.value,
+            reasons=to_json(reasons),
+            title=wish.title,
+            sha256=program.sha256,
+            format=program.format,
+            kind=quoted.kind,
+            member=wish.member,
+            payer=wish.payer,
+            machine_wanted=wish.machine,
+            material_wanted=quoted.material
+            if wish.material is None
+            else material_called(house.config, wish.material).id,
+            copies=wish.copies,
+            copies_done=0,
+            priority=0,
+            quote=quoted.model_dump(mode="json"),
+            terms=terms.model_dump(mode="json"),
+            released_by=released_by,
+            submitted_by=caller.described,
+            submitted_at=now(),
+            changed_at=now(),
+            idempotency_key=key,
+        )
+    )
+    assert made.inserted_primary_key is not None
+    job_id: int = made.inserted_primary_key[0]
+    c.execute(
+        reservation.insert().values(
+            job=job_id,
+            member=wish.member,
+            kind=quoted.kind,
+            quantities=_quantities(quoted),
+            expires_at=now() + RESERVED,
+        )
+    )
+    return job_id
+
+
+def _beginning(quoted: QuoteView, terms: Terms, caller: Caller) -> tuple[JobState, str | None, tuple[Message, ...]]:
+    """Whether a new job may go, or waits for a facilitator.
+
+    Where the level says that a facilitator starts, one who sends the job has started it. Where it says that a
+    facilitator releases each job, that is an act of its own, whoever sent it.
+    """
+    if quoted.verdict == "allow":
+        return JobState.PENDING, None, ()
+    if terms.level.who_starts == "facilitator" and caller.facilitator:
+        return JobState.PENDING, caller.described, ()
+    return JobState.HELD, None, (Message(code="job-needs-release", params={"level": terms.level.id}),)
+
+
+def _quantities(quoted: QuoteView) -> dict[str, str]:
+    return {line.meter: line.qty for line in quoted.lines}

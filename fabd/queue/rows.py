@@ -1,0 +1,113 @@
+"""Reading and writing the rows of jobs and attempts, where several files of this room need the same."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+
+from fabd.clock import now
+from fabd.errors import NotFound
+from fabd.model import JobState, Message, Program
+from fabd.queue.says import to_json
+from fabd.store import Connection
+from fabd.store.schema import attempt, job, program
+
+_PROGRAM: TypeAdapter[Program] = TypeAdapter(Program)
+_TICKET_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
+"""No I and no O: they are read as 1 and 0 on a piece of tape."""
+
+
+def job_number(text: str) -> int:
+    """The number of the job that somebody typed; raises `NotFound`."""
+    if not text.isdecimal() or len(text) > 18:
+        raise NotFound("job-unknown", job=text)
+    return int(text)
+
+
+def job_row(c: Connection, job_id: int) -> Any:
+    """The row of a job; raises `NotFound`."""
+    row = c.execute(sa.select(job).where(job.c.id == job_id)).first()
+    if row is None:
+        raise NotFound("job-unknown", job=job_id)
+    return row
+
+
+def jobs_in(c: Connection, *states: JobState) -> list[Any]:
+    """The rows of all jobs in these states, oldest first."""
+    names = [state.value for state in states]
+    return list(c.execute(sa.select(job).where(job.c.state.in_(names)).order_by(job.c.id)))
+
+
+def set_reasons(c: Connection, job_id: int, *reasons: Message) -> None:
+    """Say something else of a job that stays in its state."""
+    c.execute(job.update().where(job.c.id == job_id).values(reasons=to_json(reasons), changed_at=now()))
+
+
+def attempts_of(c: Connection, job_id: int) -> list[Any]:
+    """The attempts of a job, in order."""
+    return list(c.execute(sa.select(attempt).where(attempt.c.job == job_id).order_by(attempt.c.number)))
+
+
+def open_attempts(c: Connection) -> list[Any]:
+    """All attempts that are under way."""
+    return list(c.execute(sa.select(attempt).where(attempt.c.state != "ended")))
+
+
+def last_attempt_on(c: Connection, machine_id: str) -> Any | None:
+    """The newest attempt that a machine made, or `None`."""
+    query = sa.select(attempt).where(attempt.c.machine == machine_id).order_by(attempt.c.id.desc()).limit(1)
+    return c.execute(query).first()
+
+
+def job_of_attempt(c: Connection, attempt_id: int) -> int:
+    """The job that an attempt belongs to."""
+    number: int = c.execute(sa.select(attempt.c.job).where(attempt.c.id == attempt_id)).scalar_one()
+    return number
+
+
+def wish_of(c: Connection, attempt_id: int) -> tuple[str | None, str | None]:
+    """What somebody wants of an attempt, and who."""
+    row = c.execute(sa.select(attempt.c.wish, attempt.c.wished_by).where(attempt.c.id == attempt_id)).one()
+    return row.wish, row.wished_by
+
+
+def wish(c: Connection, attempt_id: int, what: str | None, by: str) -> None:
+    """Want something of an attempt; the machine's worker follows. A wish to cancel is never taken back."""
+    c.execute(
+        attempt.update()
+        .where(attempt.c.id == attempt_id, sa.or_(attempt.c.wish.is_(None), attempt.c.wish != "cancel"))
+        .values(wish=what, wished_by=by)
+    )
+
+
+def ticket(attempt_id: int) -> str:
+    """The short number spoken at the counter: a letter and up to two digits, unique among 2376 attempts."""
+    letter, number = divmod(attempt_id - 1, 99)
+    return f"{_TICKET_LETTERS[letter % len(_TICKET_LETTERS)]}{number + 1}"
+
+
+def keep_program(c: Connection, found: Program) -> None:
+    """Write what the analysis of a file found; the same file is analysed once."""
+    if program_of(c, found.sha256) is None:
+        c.execute(
+            program.insert().values(
+                sha256=found.sha256,
+                format=found.format,
+                runs_sha256=found.runs_sha256,
+                program=_PROGRAM.dump_python(found, mode="json"),
+                analysed_at=now(),
+            )
+        )
+
+
+def program_of(c: Connection, sha256: str) -> Program | None:
+    """What is known of a file, by the hash of its content."""
+    stored = c.execute(sa.select(program.c.program).where(program.c.sha256 == sha256)).scalar()
+    return None if stored is None else _PROGRAM.validate_python(stored)
+
+
+def program_of_job(c: Connection, job_id: int) -> Program:
+    """The program that a job makes."""
+    found = program_of(c, job_row(c, job_id).sha256)
+    assert found is not None, "a job is written in the same transaction as its program"
+    return found

@@ -1,0 +1,180 @@
+"""The end of an attempt: one transaction closes it, moves its job, posts the charge, and asks for a clear bed."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from fabd.clock import now
+from fabd.config import Configuration
+from fabd.config.model import Charged, Machine
+from fabd.metering import ledger, members, meter, tariff
+from fabd.model import Fault, JobState, Message, Meter, Method, Outcome, Phase, Prompt, Reading
+from fabd.queue import prompts, standing, states
+from fabd.queue.says import to_json
+from fabd.queue.terms import LoadedLot, Terms
+from fabd.store import Connection
+from fabd.store.schema import attempt, job, reservation
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ending:
+    """How an attempt ended: for its own row, for whose account, and what becomes of the job."""
+
+    outcome: Outcome
+    fault: Fault
+    reasons: tuple[Message, ...] = ()
+    job_state: JobState | None = None
+    """`None`: completed, or pending again where copies are left."""
+
+
+def settle(c: Connection, config: Configuration, attempt_id: int, ending: Ending, reading: Reading | None) -> None:
+    """Close the attempt and post its charge. Nothing can cancel it halfway; the second time it does nothing."""
+    done = c.execute(
+        attempt.update()
+        .where(attempt.c.id == attempt_id, attempt.c.state != "ended")
+        .values(
+            state="ended",
+            ended_at=now(),
+            outcome=ending.outcome.value,
+            fault=ending.fault.value,
+            reasons=to_json(ending.reasons),
+            wish=None,
+            **({} if reading is None else {"reading": reading_to_json(reading)}),
+        )
+    )
+    if done.rowcount == 0:
+        return
+    row = _attempt_with_job(c, attempt_id)
+    if ending.outcome is Outcome.COMPLETED:
+        c.execute(job.update().where(job.c.id == row.job).values(copies_done=job.c.copies_done + 1))
+    prompts.withdraw(c, attempt_id)
+    _move_job(c, row, ending)
+    _ask_for_clear_output(c, config, row)
+    charge = charge_for(c, config, attempt_id)
+    ledger.post_charge(c, ledger.open_book(c, config.fabd.site.id, now()), charge, now())
+
+
+def charge_for(c: Connection, config: Configuration, attempt_id: int) -> ledger.Charge:
+    """What an ended attempt costs, from its own row: its reading, its fault, and the terms that its quote froze.
+
+    It is the attempt's first charge, or the one that follows the charge which stands.
+    """
+    row = _attempt_with_job(c, attempt_id)
+    terms = Terms.model_validate(row.terms)
+    loaded = LoadedLot.model_validate(row.lot)
+    reading = None if row.reading is None else reading_from_json(row.reading)
+    measured = {} if reading is None else meter.billable(reading.used, reading.method, loaded.material)
+    charged = _charged(terms, Outcome(row.outcome), Fault(row.fault))
+    before = ledger.charged_before(c, row.job, row.number)
+    stands = ledger.standing(c, attempt_id)
+    lines = tariff.price(
+        terms.tariff,
+        level=terms.level,
+        machine=_machine(config, row),
+        material=loaded.material,
+        quantities=measured,
+        before=before.quantities,
+        first=before.first,
+        charged=charged,
+    )
+    return ledger.Charge(
+        job=row.job,
+        attempt_id=attempt_id,
+        attempt=row.number,
+        machine=row.machine,
+        machine_kind=row.kind,
+        member=_pseudonym(c, row.member),
+        payer=_pseudonym(c, row.payer or row.member),
+        facilitator=_facilitator(c, row.released_by),
+        level=terms.level.id,
+        tariff=terms.tariff.version,
+        outcome=Outcome(row.outcome),
+        fault=Fault(row.fault),
+        charged=charged,
+        measured=measured,
+        lines=lines,
+        revision=1 if stands is None else stands.revision + 1,
+        material=loaded.material.id,
+        lot=loaded.lot,
+        material_is_default=loaded.is_default,
+    )
+
+
+def _charged(terms: Terms, outcome: Outcome, fault: Fault) -> Charged:
+    """What the level says that a piece costs which is no good; a good one costs what was measured."""
+    if fault is Fault.NONE:
+        return "measured" if outcome is Outcome.COMPLETED else terms.level.failure.unknown
+    charged: Charged = getattr(terms.level.failure, fault.value)
+    return charged
+
+
+def _attempt_with_job(c: Connection, attempt_id: int) -> Any:
+    beside = [column for column in job.c if column.name not in attempt.c]
+    query = sa.select(*attempt.c, *beside).join(job, job.c.id == attempt.c.job).where(attempt.c.id == attempt_id)
+    return c.execute(query).one()
+
+
+def _move_job(c: Connection, row: Any, ending: Ending) -> None:
+    to = ending.job_state
+    if to is None:
+        to = JobState.COMPLETED if row.copies_done >= row.copies else JobState.PENDING
+    states.move(c, row.job, to, *ending.reasons)
+    if to in states.ENDED:
+        c.execute(reservation.update().where(reservation.c.job == row.job).values(released_at=now()))
+
+
+def _ask_for_clear_output(c: Connection, config: Configuration, row: Any) -> None:
+    """The machine waits until a person has looked, unless it clears itself; a removed machine asks nobody."""
+    found = [machine for machine in config.machines if machine.id == row.machine]
+    if not found or found[0].clears_itself:
+        return
+    standing.write(c, row.machine, ready=False)
+    prompts.ask(
+        c,
+        row.machine,
+        row.id,
+        Prompt(
+            key=prompts.CLEAR_OUTPUT,
+            message=Message(code="prompt-clear-output", params={"machine": row.machine, "ticket": row.ticket}),
+            choices=(prompts.READY, *prompts.FAILED),
+        ),
+    )
+
+
+def _machine(config: Configuration, row: Any) -> Machine:
+    """The machine that made it; one that was taken out of the configuration since is priced by its kind."""
+    for machine in config.machines:
+        if machine.id == row.machine:
+            return machine
+    return Machine(id=row.machine, name=row.machine, kind=row.kind, driver="-")
+
+
+def _pseudonym(c: Connection, member_id: str | None) -> str:
+    return members.WALK_IN if member_id is None else members.find(c, member_id).pseudonym
+
+
+def _facilitator(c: Connection, released_by: str | None) -> str | None:
+    """The pseudonym of the person behind `account/person`, where one was named."""
+    _, _, person = (released_by or "").partition("/")
+    return members.find(c, person).pseudonym if person else None
+
+
+def reading_to_json(reading: Reading) -> dict[str, Any]:
+    """A checkpoint as it stands in the attempt's row."""
+    return {
+        "phase": reading.phase.value,
+        "position": reading.position,
+        "used": {meter_.value: quantity for meter_, quantity in reading.used.items()},
+        "method": reading.method.value,
+    }
+
+
+def reading_from_json(row: dict[str, Any]) -> Reading:
+    """As `reading_to_json` wrote it."""
+    return Reading(
+        phase=Phase(row["phase"]),
+        position=row["position"],
+        used={Meter(name): quantity for name, quantity in row["used"].items()},
+        method=Method(row["method"]),
+    )

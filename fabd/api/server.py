@@ -60,7 +60,8 @@ async def serving(app: FastAPI, path: Path) -> AsyncIterator["asyncio.Task[None]
             app.state.closing.set()
             server.should_exit = True
             await asyncio.wait([task])
-            task.result()
+            if not task.cancelled():
+                task.result()
 
 
 @contextlib.contextmanager

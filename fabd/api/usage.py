@@ -3,23 +3,26 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import StreamingResponse
 
 from fabd.api.callers import TheHouse
 from fabd.metering import ledger
+from fabd.metering.verify import verify as verify_ledger
 from fabd.queue.house import House
 from fabd.views import EntryView, VerifyView
 
 router = APIRouter(prefix="/usage", tags=["usage"])
 
 PAGE_ENTRIES = 500
+LARGEST_SEQ = 2**63 - 1
+"""What the store can hold."""
 
 
 @router.get("")
 async def entries(
     house: TheHouse,
-    after: Annotated[int, Query(ge=0)] = 0,
+    after: Annotated[int, Query(ge=0, le=LARGEST_SEQ)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[EntryView]:
     """Up to `limit` entries whose number is above `after`, in order."""
@@ -35,11 +38,11 @@ async def export(house: TheHouse) -> StreamingResponse:
 @router.get("/verify")
 async def verify(house: TheHouse) -> VerifyView:
     """Hash the whole ledger again, and say exactly where it breaks."""
-    return await house.store.read(ledger.verify)
+    return await house.store.read(verify_ledger)
 
 
 @router.get("/{seq}")
-async def entry(house: TheHouse, seq: int) -> EntryView:
+async def entry(house: TheHouse, seq: Annotated[int, Path(ge=1, le=LARGEST_SEQ)]) -> EntryView:
     return await house.store.read(lambda c: ledger.entry_at(c, seq))
 
 

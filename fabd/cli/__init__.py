@@ -11,9 +11,11 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Carry out one command line; returns its exit code, see `fabd.cli.exits`. Nothing ends in a traceback."""
-    from fabd.cli import app, failures
+    from fabd.cli import app
 
     try:
         return app.build()(list(arguments), prog_name="fabd", standalone_mode=False) or 0
-    except Exception as error:  # the boundary of the command: whatever went wrong is told in a sentence
+    except Exception as error:  # noqa: BLE001  # the boundary of the command: whatever went wrong is told in a sentence
+        from fabd.cli import failures
+
         return failures.tell(error, as_json="--json" in arguments)

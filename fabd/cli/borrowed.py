@@ -37,8 +37,17 @@ SENTENCES = (
         N_("There is no option {name}. Is it {near}?"),
     ),
     (r"No such option: (?P<name>\S+)", N_("There is no option {name}.")),
-    (r"Got unexpected extra arguments? \((?P<rest>.+)\)", N_("There is too much: {rest}.")),
+    (r"Got unexpected extra argument\S* \((?P<rest>.+)\)", N_("There is too much: {rest}.")),
     (r"Option '(?P<name>.+)' requires an argument\.", N_("The option {name} needs a value.")),
+    (r"Invalid value for '(?P<name>.+?)': Input should be a valid integer.*", N_("{name} wants a whole number.")),
+    (
+        r"Invalid value for '(?P<name>.+?)': Value error, (?P<found>'.*') is not one of (?P<known>.+)\.",
+        N_("{name} does not take {found}. It takes one of: {known}."),
+    ),
+    (
+        r"Invalid value for '(?P<name>.+?)': Value error, (?P<found>'.*') does not match the formats? .+",
+        N_("{name} does not take {found}. It takes a date such as 2026-12-31."),
+    ),
     (r"Invalid value for '(?P<name>.+?)': (?P<detail>.+)", N_("{name} does not take this value: {detail}")),
 )
 """What typer says when it is used wrongly, and how we say it."""

@@ -82,7 +82,10 @@ class Desk:
 
 
 def verb(
-    app: typer.Typer, name: str, *, help: str  # noqa: A002  # as typer calls it
+    app: typer.Typer,
+    name: str,
+    *,
+    help: str,  # noqa: A002  # as typer calls it
 ) -> Callable[[Callable[Concatenate[Desk, P], int | None]], Callable[Concatenate[Desk, P], int | None]]:
     """Make a function of a `Desk` the command `name` of `app`. What it returns is the exit code."""
 

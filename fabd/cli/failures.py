@@ -26,7 +26,7 @@ def tell(error: Exception, *, as_json: bool) -> Exit:
     """Say `error` on standard error, as a `Problem` in JSON where that is asked for."""
     if os.environ.get("FABD_DEBUG"):
         traceback.print_exception(error)
-    if isinstance(error, typer.TyperException) and not error.message:
+    if isinstance(error, typer.TyperException) and not error.format_message():
         return Exit.WRONG_USAGE  # a noun without a verb: typer has printed the help page
     code, problem = _judge(error)
     if as_json:

@@ -13,17 +13,22 @@ _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 """What would move the cursor, ring the bell or turn the text around: a file's name may hold anything."""
 NO_BREAK = "\u00a0"
 
-STATES = {
+JOB_STATES = {
     JobState.PENDING: N_("waiting"),
     JobState.HELD: N_("held"),
     JobState.PROCESSING: N_("being made"),
-    JobState.STOPPED: N_("stopped"),
+    JobState.STOPPED: N_("interrupted"),
     JobState.COMPLETED: N_("completed"),
     JobState.CANCELED: N_("canceled"),
     JobState.ABORTED: N_("aborted"),
-    MachineState.IDLE: N_("idle"),
+}
+MACHINE_STATES = {
+    MachineState.IDLE: N_("free"),
     MachineState.PROCESSING: N_("at work"),
     MachineState.STOPPED: N_("stopped"),
+}
+PHASES = {
+    Phase.IDLE: N_("idle"),
     Phase.PREPARING: N_("preparing"),
     Phase.RUNNING: N_("running"),
     Phase.PAUSED: N_("paused"),
@@ -65,8 +70,16 @@ def told_all(many: Iterable[Say]) -> str:
     return " ".join(told(one) for one in many)
 
 
-def state(value: JobState | MachineState | Phase) -> str:
-    return _(STATES.get(value, value.value))
+def job_state(state: JobState) -> str:
+    return _(JOB_STATES[state])
+
+
+def machine_state(state: MachineState) -> str:
+    return _(MACHINE_STATES[state])
+
+
+def phase(value: Phase) -> str:
+    return _(PHASES[value])
 
 
 def number(value: float, decimals: int = 0) -> str:
@@ -89,6 +102,8 @@ def duration(seconds: float | None) -> str:
     """`2 h 05 min`, `4 min 10 s`, `12 s`."""
     if seconds is None:
         return ""
+    if seconds < 0:
+        return f"-{duration(-seconds)}"
     whole = round(seconds)
     hours, rest = divmod(whole, 3600)
     minutes, left = divmod(rest, 60)

@@ -88,8 +88,8 @@ def _references(files: Files) -> Iterator[Message]:
         yield from _unknown(files, "materials.toml", (key, row), "material", "materials.toml", materials)
     levels = _declared(files, "levels.toml", "level", "id")
     yield from _unknown(files, "levels.toml", ((), files["levels.toml"].tables or {}), "default", "levels.toml", levels)
-    if files["tariff.toml"].shipped:
-        return  # the example prices materials and kinds that a café need not have
+    if files["tariff.toml"] == _shipped("tariff.toml"):
+        return  # the example prices materials that a café need not have
     families = _declared(files, "materials.toml", "material", "id", "family")
     for component in _components_in_force(files):
         yield from _unknown(files, "tariff.toml", component, "materials", "materials.toml", families)
@@ -114,9 +114,13 @@ def _unknown(
 def _kinds(files: Files) -> frozenset[str] | None:
     """Kinds that a tariff may price: those of the machines, and those that fabd's own materials are for, machine or not."""
     kinds = _declared(files, "machines.toml", "machine", "kind")
-    shipped, _ = read(DEFAULTS, "materials.toml")
-    usual = _declared({"materials.toml": shipped}, "materials.toml", "material", "default_for")
+    usual = _declared({"materials.toml": _shipped("materials.toml")}, "materials.toml", "material", "default_for")
     return None if kinds is None else kinds | (usual or frozenset())
+
+
+def _shipped(file: str) -> Document:
+    document, _ = read(DEFAULTS, file)
+    return document
 
 
 def _components_in_force(files: Files) -> Iterator[Row]:

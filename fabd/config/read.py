@@ -23,7 +23,6 @@ class Document:
 
     file: str
     tables: dict[str, object] | None
-    shipped: bool = False
 
 
 def require_directory(directory: Path) -> None:
@@ -42,15 +41,14 @@ def require_directory(directory: Path) -> None:
 def read(directory: Path, file: str) -> tuple[Document, list[Message]]:
     """The file from `directory`, or the shipped one where it is absent and need not be there."""
     path = directory / file
-    shipped = False
     if not path.exists():
         if file in REQUIRED:
             missing = Message(code="config-file-missing", params={"file": file})
             return Document(file=file, tables=None), [missing]
-        path, shipped = DEFAULTS / file, True
+        path = DEFAULTS / file
     try:
         text = path.read_bytes().decode()
-        return Document(file=file, tables=tomllib.loads(text), shipped=shipped), []
+        return Document(file=file, tables=tomllib.loads(text)), []
     except OSError as error:
         problem = Message(code="config-file-unreadable", params={"file": file, "detail": error.strerror or str(error)})
     except UnicodeDecodeError as error:
@@ -58,7 +56,7 @@ def read(directory: Path, file: str) -> tuple[Document, list[Message]]:
         problem = Message(code="config-not-utf8", params={"file": file, "line": line})
     except tomllib.TOMLDecodeError as error:
         problem = Message(code="config-syntax", params={"file": file, **_position(str(error), text)})
-    return Document(file=file, tables=None, shipped=shipped), [problem]
+    return Document(file=file, tables=None), [problem]
 
 
 def misspelt(directory: Path) -> list[Message]:

@@ -134,8 +134,10 @@ class Hpgl:
             self._phase = Phase.IDLE
 
     async def pause(self) -> None:
-        """Nothing to send: `run` waits at the next point where the tool is up, and the machine holds no more than
-        the look-ahead. In the middle of a long stroke this takes as long as the stroke; only `stop` is faster."""
+        """Nothing to send: `run` waits at the next point where the tool is up.
+
+        The machine holds no more than the look-ahead. A long stroke is cut to its end first; only `stop` is faster.
+        """
 
     async def resume(self) -> None:
         """Nothing to send: `run` goes on."""

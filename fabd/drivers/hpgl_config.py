@@ -1,14 +1,24 @@
 """The settings of a cutter, and the dialect that they choose."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from fabd.config.model import refused
 from fabd.drivers.wire import check_url
 
 Millimetres = Annotated[float, Field(gt=0, le=100_000)]
 MillimetresPerSecond = Annotated[float, Field(gt=0, le=10_000)]
-Commands = Annotated[str, Field(pattern=r"^([A-Z!]{2}[0-9,.-]*;)*$", max_length=60)]
+
+
+def _commands(text: str) -> str:
+    if not re.fullmatch(r"([A-Z!]{2}[0-9,.-]*;)*", text):
+        raise refused("cutter-wants-commands")
+    return text
+
+
+Commands = Annotated[str, Field(max_length=60), AfterValidator(_commands)]
 
 
 class HpglConfig(BaseModel):

@@ -46,7 +46,6 @@ class HpglLink:
     def __init__(self, name: str, wire: Wire) -> None:
         self._name = name
         self._wire = wire
-        self._writing = asyncio.Lock()
         self._answers: deque[asyncio.Future[str]] = deque()
         self._positions: deque[asyncio.Future[str]] = deque()
         self._lost: FabdError | None = None
@@ -63,10 +62,9 @@ class HpglLink:
             raise self._lost
 
     async def send(self, data: bytes) -> None:
-        """Send whole commands; never into the middle of what somebody else sends."""
+        """Send whole commands, in order."""
         self.check()
-        async with self._writing:
-            await self._wire.write(data)
+        await self._wire.write(data)
 
     async def ask(self, *questions: bytes) -> list[int]:
         """The answers to questions that each give one whole number."""

@@ -7,7 +7,7 @@ A run file holds one command a line, `SPn;`, `PUx,y;` or `PDx,y;`, with whole pl
 import math
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +41,7 @@ class Step:
     vinyl_mm: float = 0.0
 
 
-def plan(file: Path, config: HpglConfig) -> Iterator[Step]:
+def plan(file: Path, config: HpglConfig) -> Generator[Step, None, None]:
     """The steps of the run file, in order.
 
     Raises `JobRejected` at a line that is no plain command, or that leads off the media.

@@ -119,3 +119,11 @@ def _simulator_problems(url: str, key: Key, place: Place) -> list[Message]:
 
 def _names(group: str) -> list[str]:
     return sorted(entry.name for entry in entry_points(group=group))
+
+
+def time_scale(settings: Mapping[str, object]) -> float:
+    """How many seconds a machine with these settings lives in one of ours: 1, but for a simulated one in a hurry."""
+    url = settings.get("url")
+    if not isinstance(url, str) or not url.startswith("sim:"):
+        return 1.0
+    return float(dict(parse_qsl(urlsplit(url).query)).get("speed", 1.0))

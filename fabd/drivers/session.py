@@ -172,7 +172,7 @@ class Session:
 
     def _lose(self, why: Message) -> None:
         if self._driver is not None or self.trouble is None or self.trouble.code == "machine-connecting":
-            log.warning("machine lost", machine=self.machine, code=why.code, **why.params)
+            log.warning("machine lost", machine=self.machine, code=why.code, params=dict(why.params))
         self._driver, self.trouble = None, why
         self._here.clear()
         self._lost.set()

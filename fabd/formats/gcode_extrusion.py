@@ -45,11 +45,8 @@ class Extrusion:
         """Move E by `distance`, in millimetres or cubic millimetres; returns the length of filament moved, in mm."""
         self.position += distance
         moved_mm = distance * self._mm_per_unit
-        tool = self.tool
-        net_mm = self._nets_mm[tool] + moved_mm
-        self._nets_mm[tool] = net_mm
-        if net_mm > self._peaks_mm[tool]:
-            self._peaks_mm[tool] = net_mm
+        self._nets_mm[self.tool] = net_mm = self._nets_mm[self.tool] + moved_mm
+        self._peaks_mm[self.tool] = max(self._peaks_mm[self.tool], net_mm)
         return moved_mm
 
     def select(self, tool: int) -> None:

@@ -77,11 +77,13 @@ def _speed_factor(state: "MotionState", words: Words) -> None:
 
 
 def _axis_accelerations(state: "MotionState", words: Words) -> None:
-    state.time.axis_accel_mm_s2.update(_positive(state, words, "XYZE"))
+    for axis, limit in _positive(state, words, "XYZE").items():
+        state.time.axis_accels_mm_s2["XYZE".index(axis)] = limit
 
 
 def _axis_speeds(state: "MotionState", words: Words) -> None:
-    state.time.axis_speed_mm_s.update(_positive(state, words, "XYZE"))
+    for axis, limit in _positive(state, words, "XYZE").items():
+        state.time.axis_speeds_mm_s["XYZE".index(axis)] = limit
 
 
 def _accelerations(state: "MotionState", words: Words) -> None:

@@ -32,20 +32,20 @@ class MotionState:
     """
 
     __slots__ = (
-        "e_relative",
         "_high_mm",
         "_low_mm",
-        "relative",
-        "shift_mm",
-        "speed_factor",
         "_speed_mm_s",
-        "unit_mm",
         "bed_c",
+        "e_relative",
         "extrusion",
         "homed",
         "nozzle_c",
         "position_mm",
+        "relative",
+        "shift_mm",
+        "speed_factor",
         "time",
+        "unit_mm",
     )
 
     def __init__(self) -> None:
@@ -84,7 +84,7 @@ class MotionState:
     def extents(self) -> Extents | None:
         """The box of all coordinates that moves went to, arcs between them included; `None` before any in X and Y."""
         (x_low, y_low, z_low), (x_high, y_high, z_high) = self._low_mm, self._high_mm
-        if x_low == inf or y_low == inf:
+        if inf in (x_low, y_low):
             return None
         z_low, z_high = (0.0, 0.0) if z_low == inf else (z_low, z_high)
         return Extents(
@@ -152,14 +152,13 @@ class MotionState:
             if not -LIMIT < mm < LIMIT:
                 raise ValueError("a coordinate beyond all measure")
             target[axis] = mm
-            self._reach(axis, mm)
+            if not self._low_mm[axis] <= mm <= self._high_mm[axis]:
+                self._reach(axis, mm)
         return target
 
     def _reach(self, axis: int, mm: float) -> None:
-        if mm < self._low_mm[axis]:
-            self._low_mm[axis] = mm
-        if mm > self._high_mm[axis]:
-            self._high_mm[axis] = mm
+        self._low_mm[axis] = min(self._low_mm[axis], mm)
+        self._high_mm[axis] = max(self._high_mm[axis], mm)
 
     def _extrude(self, words: Words) -> float:
         """Move E as the words say; returns the length of filament moved."""

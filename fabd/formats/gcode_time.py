@@ -7,6 +7,8 @@ short moves, the machine's own pauses, homing and heating.
 
 from math import inf, sqrt
 
+_NOWHERE = (0.0, 0.0, 0.0)  # the direction of a move of E alone
+
 
 class MotionTime:
     """Adds up the time of moves, in seconds, for a machine of known limits.
@@ -21,8 +23,8 @@ class MotionTime:
         "_entry_sq",
         "_length_mm",
         "_speed_mm_s",
-        "axis_accel_mm_s2",
-        "axis_speed_mm_s",
+        "axis_accels_mm_s2",
+        "axis_speeds_mm_s",
         "corner_mm2_s2",
         "print_accel_mm_s2",
         "retract_accel_mm_s2",
@@ -31,8 +33,8 @@ class MotionTime:
     )
 
     def __init__(self) -> None:
-        self.axis_speed_mm_s = {"X": 500.0, "Y": 500.0, "Z": 12.0, "E": 120.0}
-        self.axis_accel_mm_s2 = {"X": 9000.0, "Y": 9000.0, "Z": 500.0, "E": 10000.0}
+        self.axis_speeds_mm_s = [500.0, 500.0, 12.0, 120.0]  # X, Y, Z, E
+        self.axis_accels_mm_s2 = [9000.0, 9000.0, 500.0, 10000.0]
         self.print_accel_mm_s2 = 1500.0
         self.retract_accel_mm_s2 = 1500.0
         self.travel_accel_mm_s2 = 1500.0
@@ -44,7 +46,7 @@ class MotionTime:
         self._entry_sq = 0.0
         self._speed_mm_s = 0.0
         self._accel_mm_s2 = 1.0
-        self._direction = (0.0, 0.0, 0.0)
+        self._direction = _NOWHERE
 
     def set_jerk(self, jerk_mm_s: float) -> None:
         """Corners for a jerk, as Marlin's own advice turns it into a junction deviation: 0.4 x jerk² / acceleration."""
@@ -62,7 +64,7 @@ class MotionTime:
             accel = self.print_accel_mm_s2 if de_mm else self.travel_accel_mm_s2
         elif de_mm:
             length = abs(de_mm)
-            direction = (0.0, 0.0, 0.0)
+            direction = _NOWHERE
             accel = self.retract_accel_mm_s2
         else:
             return
@@ -91,21 +93,24 @@ class MotionTime:
         self, direction: tuple[float, float, float], e_share: float, speed: float, accel: float
     ) -> tuple[float, float]:
         """Speed and acceleration along the move that no axis exceeds."""
-        for share, axis in zip((*direction, e_share), "XYZE", strict=True):
-            part = abs(share)
-            if speed * part > self.axis_speed_mm_s[axis]:
-                speed = self.axis_speed_mm_s[axis] / part
-            if accel * part > self.axis_accel_mm_s2[axis]:
-                accel = self.axis_accel_mm_s2[axis] / part
+        shares = (*direction, e_share)
+        for share, axis_speed, axis_accel in zip(shares, self.axis_speeds_mm_s, self.axis_accels_mm_s2, strict=True):
+            if share:
+                part = abs(share)
+                if speed * part > axis_speed:
+                    speed = axis_speed / part
+                if accel * part > axis_accel:
+                    accel = axis_accel / part
         return speed, accel
 
     def _corner_sq(self, direction: tuple[float, float, float], speed: float) -> float:
         """The square of the speed at which the corner into the next move is taken."""
         x0, y0, z0 = self._direction
         x1, y1, z1 = direction
-        half_sine = sqrt(max(0.0, 0.5 * (1.0 + x0 * x1 + y0 * y1 + z0 * z1)))
-        if self._direction == (0.0, 0.0, 0.0) or direction == (0.0, 0.0, 0.0):
-            return 0.0  # into or out of a retraction
+        cosine = x0 * x1 + y0 * y1 + z0 * z1
+        if cosine <= -1.0 or _NOWHERE in (direction, self._direction):
+            return 0.0  # straight back, or into or out of a retraction
+        half_sine = sqrt(0.5 * (1.0 + cosine))
         corner_sq = self.corner_mm2_s2 * half_sine / (1.0 - half_sine) if half_sine < 1.0 else inf
         reachable_sq = self._entry_sq + 2.0 * self._accel_mm_s2 * self._length_mm
         return min(corner_sq, reachable_sq, speed * speed, self._speed_mm_s * self._speed_mm_s)

@@ -46,4 +46,13 @@ SENTENCES: dict[str, str] = {
     "client-not-understood": N_(
         "The daemon on {path} answered what this command does not understand: {detail}. Are both of the same version?"
     ),
+    "client-file-unreadable": N_(
+        "{file} cannot be read: {detail}. Look at its name and its permissions; is the stick still there?"
+    ),
+    "client-wrong-usage": N_("{detail} Add --help to see how it is used."),
+    "client-interrupted": N_("Interrupted."),
+    "client-no-schema": N_("There is no schema {name}. There are: {known}."),
+    "client-mistake": N_(
+        "This is a mistake in fabd itself: {detail}. Please report it; with FABD_DEBUG=1 it shows where it happened."
+    ),
 }

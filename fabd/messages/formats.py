@@ -30,4 +30,18 @@ SENTENCES: dict[str, str] = {
     "hpgl-unused": N_("The file also sets speed, force, paper or the like ({commands}). The machine's own settings are used instead."),
     "hpgl-stripped": N_("Questions and handshakes meant for a plotter on a cable ({commands}) are left out."),
     "hpgl-scratch": N_("The first cut is a scratch of {length_mm} mm at the origin, as Inkscape makes to turn the blade. It is cut and counted."),
+    # G-code.
+    "gcode-binary": N_("Line {line} of the G-code holds bytes that are no text. The file is damaged, or it is no G-code: export or copy it again."),
+    "gcode-line-too-long": N_("Line {line} of the G-code is longer than {limit_bytes} bytes. The file is damaged, or it is no G-code: slice it again."),
+    "gcode-checksum": N_("The checksum at the end of line {line} does not fit the line. The file is damaged: export or copy it again."),
+    "gcode-unreadable": N_("Line {line} cannot be read as G-code: {command}. The file is damaged, or made for another kind of machine: slice it again for a Marlin printer."),
+    "gcode-unknown-command": N_("Line {line} is no command that a Marlin printer knows: {command}. Was the file sliced for another kind of printer, such as Klipper? Slice it again for Marlin."),
+    "gcode-changes-machine": N_("Line {line} changes settings that the machine keeps for everybody after you: {command}. Take the line out of the slicer's start or end G-code, and slice again."),
+    "gcode-steers-host": N_("Line {line} holds a command that only the program in charge of the machine may give: {command}. Take the line out of the slicer's start or end G-code, and slice again."),
+    "gcode-not-understood": N_("Line {line} moves the machine in a way that fabd cannot follow, and so cannot measure: {command}. Turn curves and macros off in the slicer, and slice again."),
+    "gcode-no-moves": N_("The G-code has {lines} line(s), and none of them moves the machine. Export it again from the slicer."),
+    "gcode-filament-differs": N_("The slicer's note says {claimed_mm} mm of filament, the moves say {moves_mm} mm. The moves count."),
+    "gcode-time-differs": N_("The slicer's note says {claimed_min} min, the moves say {moves_min} min. The machine's own time counts."),
+    "gcode-never-heats": N_("The file pushes filament and never heats a nozzle. Check the slicer's start G-code."),
+    "gcode-never-homes": N_("The file never sends the machine home (G28), so where it prints depends on where the machine stands. Check the slicer's start G-code."),
 }

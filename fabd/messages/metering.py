@@ -4,7 +4,7 @@ from fabd.messages import N_
 
 SENTENCES: dict[str, str] = {
     # members, levels, grants
-    "member-id-invalid": N_("{member!r} cannot be a member's id: use up to 40 lower case letters, digits, '.', '_' or '-', beginning with a letter or digit."),
+    "member-id-invalid": N_("“{member}” cannot be a member's id: use up to 40 lower case letters, digits, '.', '_' or '-', beginning with a letter or digit."),
     "member-exists": N_("There is already a member {member}. Choose another id."),
     "member-not-found": N_("There is no member {member}. Add one with: fabd member add {member}"),
     "member-not-found-near": N_("There is no member {member}. Did you mean {near}?"),
@@ -40,6 +40,7 @@ SENTENCES: dict[str, str] = {
     # verification
     "ledger-gap": N_("Where entry {expected} should stand, entry {seq} follows: entries are missing or were renumbered."),
     "ledger-bytes-changed": N_("Entry {seq}: its bytes do not have its hash. One of them was changed after it was written."),
+    "ledger-bytes-unreadable": N_("Entry {seq}: its bytes are no entry of a ledger. They were replaced after it was written, and their hash with them."),
     "ledger-link-broken": N_("Entry {seq} does not continue the entry before it ({before}): one of the two was rewritten, or one between them is missing."),
     "ledger-column-differs": N_("Entry {seq}: the column {column} says {found}, but the hashed bytes say {written}. The column was changed."),
     "ledger-end-missing": N_("The ledger ends with entry {seq}, but the tills were to hear of entry {announced}: the newest entries are missing."),

@@ -83,7 +83,7 @@ def open_book(c: Connection, site_id: str, at: datetime) -> Book:
         return book
     if row.site != site_id:
         raise StoreError("ledger-of-another-site", found=row.site, site=site_id)
-    return Book(**row._mapping)
+    return Book(**row._asdict())
 
 
 def head(c: Connection) -> Entry | None:

@@ -46,7 +46,6 @@ __all__ = [
     "standing",
     "totals",
     "verify",
-    "view",
 ]
 
 EVENT_TYPE = "fabd.usage.v1"
@@ -174,61 +173,59 @@ def charged_before(c: Connection, job: int, attempt: int | None = None) -> Befor
     return Before(quantities=dict(quantities), first=first)
 
 
-def entries(c: Connection, after: int = 0, limit: int = 1000) -> list[Entry]:
-    """Up to `limit` entries numbered above `after`, in order."""
-    query = sa.select(entry_table).where(entry_table.c.seq > after).order_by(entry_table.c.seq).limit(limit)
-    return [entry_of(row) for row in c.execute(query)]
+def entries(c: Connection, after: int = 0, limit: int = 1000) -> list[EntryView]:
+    """Up to `limit` entries numbered above `after`, in order, each with ticket and customer as they are known today."""
+    query = _shown().where(entry_table.c.seq > after).order_by(entry_table.c.seq).limit(limit)
+    return [_view(row) for row in c.execute(query)]
 
 
-def entry_at(c: Connection, seq: int) -> Entry:
-    """The entry of that number; raises `NotFound`."""
-    row = c.execute(sa.select(entry_table).where(entry_table.c.seq == seq)).one_or_none()
+def entry_at(c: Connection, seq: int) -> EntryView:
+    """The entry of that number, as `entries` shows it; raises `NotFound`."""
+    row = c.execute(_shown().where(entry_table.c.seq == seq)).one_or_none()
     if row is None:
         raise NotFound("entry-not-found", seq=seq)
-    return entry_of(row)
+    return _view(row)
 
 
-def view(c: Connection, entry: Entry) -> EntryView:
-    """`entry` as the API shows it: its facts and hash, with ticket and customer as they are known today."""
-    reversed_entry = entry_table.alias()
-    beside = c.execute(
-        sa.select(attempt_table.c.ticket, member_table.c.customer)
-        .select_from(entry_table)
-        .outerjoin(reversed_entry, reversed_entry.c.id == entry_table.c.reverses)
-        .outerjoin(
-            attempt_table,
-            attempt_table.c.id == sa.func.coalesce(entry_table.c.attempt, reversed_entry.c.attempt),
-        )
+def event(entry: EntryView) -> dict[str, object]:
+    """`entry` as a CloudEvents 1.0 envelope (JSON format, structured mode), ready for `json.dumps`. See `usage_event`."""
+    return {
+        "specversion": "1.0",
+        "type": EVENT_TYPE,
+        "source": entry.source,
+        "id": entry.event_id,
+        "time": entry.data["time"],
+        "subject": f"job/{entry.data['job']}",
+        "datacontenttype": "application/json",
+        "ticket": entry.ticket,
+        "customer": entry.customer,
+        "data": entry.data,
+    }
+
+
+def _shown() -> sa.Select[Any]:
+    """Entries with what may be erased beside them; a reversal has the ticket of the charge that it takes back."""
+    taken_back = entry_table.alias()
+    return (
+        sa.select(entry_table, attempt_table.c.ticket, member_table.c.customer)
+        .outerjoin(taken_back, taken_back.c.id == entry_table.c.reverses)
+        .outerjoin(attempt_table, attempt_table.c.id == sa.func.coalesce(entry_table.c.attempt, taken_back.c.attempt))
         .outerjoin(member_table, member_table.c.pseudonym == entry_table.c.payer)
-        .where(entry_table.c.seq == entry.seq)
-    ).one()
+    )
+
+
+def _view(row: sa.Row[Any]) -> EntryView:
+    entry = entry_of(row)
     facts = entry.facts()
     return EntryView(
         seq=entry.seq,
         event_id=facts["id"],
         source=facts["source"],
         time=entry.at,
-        ticket=beside.ticket,
-        customer=beside.customer,
+        ticket=row.ticket,
+        customer=row.customer,
         data={**facts, "hash": entry.hash},
     )
-
-
-def event(c: Connection, entry: Entry) -> dict[str, object]:
-    """`entry` as a CloudEvents 1.0 envelope in JSON (structured mode), ready for `json.dumps`."""
-    shown = view(c, entry)
-    return {
-        "specversion": "1.0",
-        "type": EVENT_TYPE,
-        "source": shown.source,
-        "id": shown.event_id,
-        "time": shown.data["time"],
-        "subject": f"job/{shown.data['job']}",
-        "datacontenttype": "application/json",
-        "ticket": shown.ticket,
-        "customer": shown.customer,
-        "data": shown.data,
-    }
 
 
 def _standing_charges() -> sa.Select[Any]:

@@ -67,7 +67,7 @@ def find(c: Connection, member_id: str) -> Member:
     """The member of that id; raises `NotFound`, suggesting ids that look alike."""
     row = c.execute(sa.select(member_table).where(member_table.c.id == member_id)).one_or_none()
     if row is not None:
-        return Member(**row._mapping)
+        return Member(**row._asdict())
     near = get_close_matches(member_id, c.execute(sa.select(member_table.c.id)).scalars())
     if near:
         raise NotFound("member-not-found-near", member=member_id, near=", ".join(near))
@@ -76,7 +76,7 @@ def find(c: Connection, member_id: str) -> Member:
 
 def all_members(c: Connection) -> tuple[Member, ...]:
     """Everybody, by id."""
-    return tuple(Member(**row._mapping) for row in c.execute(sa.select(member_table).order_by(member_table.c.id)))
+    return tuple(Member(**row._asdict()) for row in c.execute(sa.select(member_table).order_by(member_table.c.id)))
 
 
 def grant(

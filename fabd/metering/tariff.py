@@ -132,7 +132,7 @@ def fits(component: Component, machine: Machine, material: Material | None) -> b
 
 def label_in(labels: Labels, locale: str, otherwise: str) -> str:
     """The label in `locale`, else in whichever language there is one, else `otherwise`."""
-    by_language: dict[str, str] = {**labels}
+    by_language = {str(language): label for language, label in labels.items()}
     return by_language.get(locale) or next(iter(by_language.values()), otherwise)
 
 

@@ -1,13 +1,17 @@
-"""Hashes the whole ledger again, from the stored bytes, and says exactly where it does not hold."""
+"""Hashes the whole ledger again, from the stored bytes, and says exactly where it does not hold.
+
+Nothing is taken for granted of what stands in a row: whoever tampers may have written anything anywhere.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import sqlalchemy as sa
 
-from fabd.messages import Message
+from fabd.messages import Message, Param
 from fabd.metering.canonical import sha256_hex
-from fabd.metering.chain import GENESIS, Entry, EntryKind, entry_of, stamp
+from fabd.metering.chain import GENESIS, EntryKind
 from fabd.store import Connection
 from fabd.store.schema import attempt, book, entry, outbox
 from fabd.views import Say, VerifyView
@@ -18,60 +22,82 @@ ROWS_AT_ONCE = 1000
 def verify(c: Connection) -> VerifyView:
     """Check bytes against hashes, each entry's link to the one before, the numbering, and the columns.
 
-    Memory stays bounded, however long the ledger. What a thief of the newest entries leaves no trace of, the
-    tills know: they were told the head.
+    Memory stays bounded, however long the ledger. The newest entries, where somebody took them away together with
+    their messages, are missed by the tills alone: they were told the head.
     """
     problems: list[Message] = []
     count, newest, links = 0, 0, {GENESIS}
     head: str | None = None
-    for found, expected_columns in _rows(c):
+    for row in c.execute(_stored_rows().execution_options(yield_per=ROWS_AT_ONCE)):
         count += 1
-        if found.seq != newest + 1:
-            problems.append(Message(code="ledger-gap", params={"expected": newest + 1, "seq": found.seq}))
-        digest = sha256_hex(found.data)
-        if digest != found.hash:
-            problems.append(Message(code="ledger-bytes-changed", params={"seq": found.seq}))
+        if row.seq != newest + 1:
+            problems.append(_problem("ledger-gap", expected=newest + 1, seq=row.seq))
+        digest = sha256_hex(row.data)
+        if digest != row.hash:
+            problems.append(_problem("ledger-bytes-changed", seq=row.seq))
+        elif (facts := _facts(row.data)) is None:
+            problems.append(_problem("ledger-bytes-unreadable", seq=row.seq))
         else:
-            facts: dict[str, object] = json.loads(found.data)
             if facts.get("prev") not in links:
-                problems.append(Message(code="ledger-link-broken", params={"seq": found.seq, "before": newest}))
-            problems.extend(_differing(found.seq, facts, expected_columns))
-        # The next entry may continue what stands there or what was hashed: a tampered hash is one problem, not two.
-        newest, links, head = found.seq, {found.hash, digest}, found.hash
+                problems.append(_problem("ledger-link-broken", seq=row.seq, before=newest))
+            problems.extend(_differing(row, facts))
+        # The next entry may continue either: a hash that was tampered with is one problem, not two.
+        newest, links, head = row.seq, {row.hash, digest}, row.hash
     announced = c.execute(sa.select(sa.func.max(outbox.c.seq))).scalar() or 0
     if announced > newest:
-        problems.append(Message(code="ledger-end-missing", params={"seq": newest, "announced": announced}))
-    return VerifyView(ok=not problems, entries=count, head=head, problems=tuple(Say.of(problem) for problem in problems))
+        problems.append(_problem("ledger-end-missing", seq=newest, announced=announced))
+    says = tuple(Say.of(problem) for problem in problems)
+    return VerifyView(ok=not problems, entries=count, head=head, problems=says)
 
 
-def _rows(c: Connection) -> Iterator[tuple[Entry, Mapping[str, object]]]:
-    """Each entry, with what its columns say that its bytes must say."""
-    query = (
-        sa.select(entry, book.c.site, attempt.c.job, attempt.c.number)
+def _stored_rows() -> sa.Select[Any]:
+    """Entries as they lie in the store: bytes and instants need not be what their columns promise."""
+    lying: dict[str, sa.ColumnElement[Any]] = {
+        "data": sa.cast(entry.c.data, sa.LargeBinary),
+        "at": sa.cast(entry.c.at, sa.String),
+    }
+    columns = [lying[column.name].label(column.name) if column.name in lying else column for column in entry.c]
+    return (
+        sa.select(*columns, book.c.site, attempt.c.job, attempt.c.number)
         .outerjoin(book, book.c.id == entry.c.book)
         .outerjoin(attempt, attempt.c.id == entry.c.attempt)
         .order_by(entry.c.seq)
     )
-    for row in c.execute(query.execution_options(yield_per=ROWS_AT_ONCE)):
-        found = entry_of(row)
-        columns: dict[str, object] = {
-            "seq": found.seq,
-            "source": f"/{row.site}/ledger/{found.book}",
-            "id": found.id,
-            "kind": found.kind.value,
-            "time": stamp(found.at),
-            "revision": found.revision,
-            "payer": found.payer,
-            "reverses": found.reverses,
-            "prev": found.prev,
-        }
-        if found.kind is EntryKind.CHARGE:
-            columns |= {"job": str(row.job), "attempt": row.number}
-        yield found, columns
 
 
-def _differing(seq: int, facts: Mapping[str, object], columns: Mapping[str, object]) -> Iterator[Message]:
+def _facts(data: bytes) -> dict[str, object] | None:
+    try:
+        facts = json.loads(data)
+    except ValueError:
+        return None
+    return facts if isinstance(facts, dict) else None
+
+
+def _differing(row: Any, facts: Mapping[str, object]) -> Iterator[Message]:
+    """Where the columns of `row` say something else than its bytes."""
+    columns: dict[str, object] = {
+        "seq": row.seq,
+        "source": f"/{row.site}/ledger/{row.book}",
+        "id": row.id,
+        "kind": row.kind,
+        "time": row.at.removesuffix(".000000").replace(" ", "T") + "Z",
+        "revision": row.revision,
+        "payer": row.payer,
+        "reverses": row.reverses,
+        "prev": row.prev,
+    }
+    if facts.get("kind") == EntryKind.CHARGE:
+        columns |= {"job": str(row.job), "attempt": row.number}
     for column, value in columns.items():
         if facts.get(column) != value:
-            params = {"seq": seq, "column": column, "found": str(value), "written": str(facts.get(column))}
-            yield Message(code="ledger-column-differs", params=params)
+            yield _problem(
+                "ledger-column-differs",
+                seq=row.seq,
+                column=column,
+                found=str(value),
+                written=str(facts.get(column)),
+            )
+
+
+def _problem(code: str, **params: Param) -> Message:
+    return Message(code=code, params=params)

@@ -105,16 +105,17 @@ async def resume(house: House, machine_id: str, caller: Caller) -> MachineView:
 async def emergency(house: House, machine_id: str, caller: Caller) -> MachineView:
     """Stop the machine at once, before anything is written; then cancel what it was making, and close it."""
     standing.configured(house.config, machine_id)
+    worker = house.workers[machine_id]
     why = Message(code="machine-emergency", params={"by": caller.described})
 
     def write(c: Connection) -> None:
         under_way = standing.open_attempt(c, machine_id)
         if under_way is not None:
             rows.wish(c, under_way.id, "cancel", caller.described)
-        standing.write(c, machine_id, closed=to_json([why]), ready=False)
+        standing.write(c, machine_id, closed=to_json([why]), ready=False, owes_stop=worker.session.owes_stop)
 
     try:
-        await house.workers[machine_id].session.stop()
+        await worker.session.stop()
     finally:
         await house.store.transaction(write)
     return await show.machine(house, machine_id)

@@ -1,0 +1,55 @@
+"""`fabd watch`: what goes on, as it goes on."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import typer
+
+from fabd.cli import screen, tables, words
+from fabd.cli.desk import Desk, verb
+from fabd.i18n import _
+
+if TYPE_CHECKING:
+    from fabd.views import MachineView, SnapshotView
+
+
+def add_to(app: typer.Typer) -> None:
+    verb(app, "watch", help=_("Show the machines, as things go on. Ctrl-C ends it."))(watch)
+
+
+def watch(desk: Desk) -> None:
+    with desk.daemon() as daemon:
+        snapshots = daemon.watch()
+        if desk.as_json:
+            for snapshot in snapshots:
+                screen.print_line(snapshot.model_dump_json())
+        elif screen.out().is_terminal:
+            _live(snapshots)
+        else:
+            _lines(snapshots)
+
+
+def _live(snapshots: "Iterable[SnapshotView]") -> None:
+    from rich.console import Group
+    from rich.live import Live
+
+    with Live(console=screen.out(), auto_refresh=False) as live:
+        for snapshot in snapshots:
+            live.update(Group(tables.machines(snapshot.machines), tables.jobs(snapshot.jobs)), refresh=True)
+
+
+def _lines(snapshots: "Iterable[SnapshotView]") -> None:
+    """A line for each machine whose state is another than before."""
+    said: dict[str, str] = {}
+    for snapshot in snapshots:
+        for machine in snapshot.machines:
+            line = _line(machine)
+            if said.get(machine.id) != line:
+                screen.print_line(words.harmless(line))
+            said[machine.id] = line
+
+
+def _line(machine: "MachineView") -> str:
+    why = words.told(machine.prompt.say) if machine.prompt else words.told_all(machine.reasons)
+    parts = (machine.id, words.machine_state(machine.state), machine.ticket or "", words.share(machine.progress), why)
+    return " ".join(part for part in parts if part)

@@ -25,7 +25,7 @@ lint: $(VENV)/.dev-installed
 	$(BIN)/ruff format --check
 
 translations: $(VENV)/.dev-installed
-	$(BIN)/pybabel -q extract --keywords="N_ _" --no-location --sort-output --project=fabd --output=fabd/locale/fabd.pot fabd
+	$(BIN)/pybabel -q extract --no-location --sort-output --project=fabd --output=fabd/locale/fabd.pot fabd
 	$(BIN)/pybabel -q update --no-fuzzy-matching --domain=fabd --input-file=fabd/locale/fabd.pot --output-dir=fabd/locale
 	$(BIN)/pybabel -q compile --domain=fabd --directory=fabd/locale
 
@@ -47,11 +47,11 @@ $(BIN)/python:
 	@tools/make-venv $(VENV)
 
 $(VENV)/.demo-installed: $(INSTALLED_FROM) | $(BIN)/python
-	@echo "Installing fabd and what it needs into $(VENV) ..."
+	@echo "Installing fabd and what it needs into $(VENV): half a minute, some minutes on a Pi ..."
 	@$(PIP) install --quiet -c constraints.txt -e '.[broker]'
 	@touch $@
 
 $(VENV)/.dev-installed: $(INSTALLED_FROM) | $(BIN)/python
-	@echo "Installing fabd, what it needs and the tools of its developers into $(VENV) ..."
+	@echo "Installing fabd, what it needs and the tools of its developers into $(VENV): a minute, some on a Pi ..."
 	@$(PIP) install --quiet -c constraints.txt -e '.[broker,dev]'
 	@touch $@ $(VENV)/.demo-installed

@@ -1,6 +1,7 @@
 """Who calls, and what they may do: the account comes from the socket, the person from the header `Fabd-As`.
 
-The header names a person and lends no rights: those are the account's.
+The header names a person and lends no rights: those are the account's. All dependencies are coroutines: FastAPI
+would run plain functions in threads.
 """
 
 import os
@@ -16,7 +17,7 @@ from fabd.metering import members
 from fabd.queue.house import Caller, House
 
 
-def house(request: Request) -> House:
+async def house(request: Request) -> House:
     """The house that this application serves."""
     found: House = request.app.state.house
     return found
@@ -59,14 +60,14 @@ async def _require_facilitator(house: House, person: str) -> None:
         raise NotAllowed("api-person-no-facilitator", person=person)
 
 
-def facilitator(caller: Annotated[Caller, Depends(caller)]) -> Caller:
+async def facilitator(caller: Annotated[Caller, Depends(caller)]) -> Caller:
     """A caller who may act; raises `NotAllowed` for an account that may only look."""
     if not caller.facilitator:
         raise NotAllowed("api-account-reads-only", account=caller.account)
     return caller
 
 
-def administrator(caller: Annotated[Caller, Depends(caller)]) -> Caller:
+async def administrator(caller: Annotated[Caller, Depends(caller)]) -> Caller:
     """A caller who may change the house itself; raises `NotAllowed` otherwise."""
     if not caller.administrator:
         raise NotAllowed("api-account-no-administrator", account=caller.account)

@@ -60,7 +60,7 @@ def status_of(error: FabdError) -> HTTPStatus:
 def answer(status: int, message: Message, details: Sequence[Message] = ()) -> Response:
     """The response that carries `message` as a `Problem`."""
     problem = Problem(problem=Say.of(message), details=tuple(Say.of(detail) for detail in details))
-    return Response(problem.model_dump_json(), status, media_type="application/problem+json")
+    return Response(problem.model_dump_json(), status, media_type="application/json")
 
 
 def handle(app: FastAPI) -> None:

@@ -1,8 +1,8 @@
 """Takes a file from a request's body into `incoming/` of the store, in bounded memory, and away again."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,7 +23,7 @@ def sweep(store: Path) -> None:
         leftover.unlink()
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def received(request: Request, store: Path) -> AsyncIterator[Path]:
     """The body of `request` as a file that is gone afterwards.
 
@@ -34,17 +34,21 @@ async def received(request: Request, store: Path) -> AsyncIterator[Path]:
         raise _too_large()
     file = store / "incoming" / clock.token()
     try:
-        try:
-            file.parent.mkdir(exist_ok=True)
-            with file.open("xb") as out:
-                size_bytes = await _take(request, out)
-        except OSError as error:
-            raise StoreError("api-upload-not-stored", detail=error.strerror or str(error)) from error
-        if size_bytes == 0:
+        if await _keep(request, file) == 0:
             raise JobRejected("api-upload-empty")
         yield file
     finally:
-        file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # swept at the next start
+            file.unlink()
+
+
+async def _keep(request: Request, file: Path) -> int:
+    try:
+        file.parent.mkdir(exist_ok=True)
+        with file.open("xb") as out:
+            return await _take(request, out)
+    except OSError as error:
+        raise StoreError("api-upload-not-stored", detail=error.strerror or str(error)) from error
 
 
 async def _take(request: Request, out: BinaryIO) -> int:

@@ -118,6 +118,8 @@ def dotted(key: Key) -> str:
 
 def show(found: object, *, secret: bool = False) -> str:
     """A value much as its file has it, short, and without passwords."""
+    if found is None:
+        return ""
     if secret:
         return "***"
     if isinstance(found, dict):
@@ -147,7 +149,8 @@ def _counts_refused_entries(details: ErrorDetails) -> bool:
 
 def _explain(details: ErrorDetails, model: type[BaseModel], place: Place, prefix: Key) -> Message:
     inner = tuple(part for part in details["loc"] if part != "[key]")
-    params = place.params((*prefix, *inner), details["input"])
+    found = None if details["type"] == "missing" else details["input"]  # else it is the table without the key
+    params = place.params((*prefix, *inner), found)
     if details["type"] == "extra_forbidden":
         return unknown_key(str(inner[-1]), _known_beside(inner, model), params)
     context = details.get("ctx", {})

@@ -59,7 +59,7 @@ def _listens(address: str) -> str:
 def _names_broker(url: str) -> str:
     try:
         parts = urlsplit(url)
-        complete = parts.hostname is not None and parts.port != 0
+        complete = parts.hostname is not None and (parts.port != 0 or parts.scheme == "embedded")
     except ValueError as error:
         raise refused("config-wants-broker") from error
     if not complete or parts.scheme not in ("mqtt", "mqtts", "embedded"):

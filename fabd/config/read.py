@@ -41,14 +41,13 @@ def require_directory(directory: Path) -> None:
 def read(directory: Path, file: str) -> tuple[Document, list[Message]]:
     """The file from `directory`, or the shipped one where it is absent and need not be there."""
     path = directory / file
-    if not path.exists():
-        if file in REQUIRED:
-            missing = Message(code="config-file-missing", params={"file": file})
-            return Document(file=file, tables=None), [missing]
-        path = DEFAULTS / file
     try:
         text = path.read_bytes().decode()
         return Document(file=file, tables=tomllib.loads(text)), []
+    except FileNotFoundError:
+        if file not in REQUIRED and directory != DEFAULTS and not path.is_symlink():
+            return read(DEFAULTS, file)
+        problem = Message(code="config-file-missing", params={"file": file})
     except OSError as error:
         problem = Message(code="config-file-unreadable", params={"file": file, "detail": error.strerror or str(error)})
     except UnicodeDecodeError as error:

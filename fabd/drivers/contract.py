@@ -32,7 +32,10 @@ class Attempt(Protocol):
 
     @property
     def last(self) -> Reading | None:
-        """The last reading known, when adopting an attempt that is under way; else `None`."""
+        """`None` for an attempt that begins now; else it was begun before: the last reading known of it.
+
+        A daemon that was killed may have been killed early: the machine may have got the job, or not yet.
+        """
         ...
 
     def report(self, reading: Reading) -> None:

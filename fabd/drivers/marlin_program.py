@@ -7,6 +7,7 @@ from typing import BinaryIO, NamedTuple
 
 from fabd.drivers.marlin_lines import LONGEST_FRAME_BYTES
 from fabd.errors import JobRejected
+from fabd.formats.gcode_rules import check_command
 from fabd.formats.gcode_words import code_of, command_of
 from fabd.model import Message, Prompt
 
@@ -17,8 +18,6 @@ LONGEST_COMMAND_BYTES = LONGEST_FRAME_BYTES - len("N9999999 *255")
 STOP_AND_WAIT = frozenset({b"M0", b"M1", b"M601"})
 CHANGE_FILAMENT = frozenset({b"M600"})
 
-_NEVER_SENT = frozenset({b"M28", b"M110", b"M112", b"M997"})
-"""They would end our conversation with the machine: write to its card instead of moving, renumber, halt, flash."""
 _CODE = re.compile(rb"^M\d+")
 # A backslash escapes in Marlin and a control character may end the line, so that the checksum no longer fits.
 _UNSENDABLE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f\\]")
@@ -66,7 +65,10 @@ class Cutter:
 
 
 def refuse_unsendable(file: Path) -> None:
-    """Read all of `file`; raises `JobRejected` with the line that cannot or must not be sent. Blocks: for a thread."""
+    """Read all of `file`; raises `JobRejected` with the line that cannot or must not be sent. Blocks: for a thread.
+
+    Whatever was found out when the job was brought, no `M110` or `M112` may reach the machine in the middle of a piece.
+    """
     cutter = Cutter()
     with file.open("rb") as source:
         for chunk in _chunks(source):
@@ -87,8 +89,7 @@ def _refuse(command: Command) -> None:
         raise JobRejected("marlin-line-too-long", line=command.line, limit=LONGEST_COMMAND_BYTES)
     if _UNSENDABLE.search(text):
         raise JobRejected("marlin-line-not-text", line=command.line)
-    if text[:1] == b"M" and code_of(text) in _NEVER_SENT:
-        raise JobRejected("marlin-command-not-sent", line=command.line, command=code_of(text).decode("ascii"))
+    check_command(text, command.line)
 
 
 def prompt_of(command: Command) -> Prompt | None:

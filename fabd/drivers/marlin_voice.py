@@ -8,7 +8,9 @@ from fabd.errors import MachineFault
 from fabd.model import Temperature
 
 _HALTED = b"Printer halted"  # language.h: STR_ERR_KILLED, "Printer halted. kill() called!"
-_REFUSED_MOVES = re.compile(rb"(cold|too long) extrusion prevented", re.IGNORECASE)  # language.h: STR_ERR_COLD_EXTRUDE_STOP
+_REFUSED_MOVES = re.compile(
+    rb"(cold|too long) extrusion prevented", re.IGNORECASE
+)  # language.h: STR_ERR_COLD_EXTRUDE_STOP
 _UNKNOWN = re.compile(rb'echo: ?Unknown command: ?"(.+)"')
 _FIRMWARE = re.compile(rb"FIRMWARE_NAME: ?(.*?)(?: [A-Z_]+:|$)")
 

@@ -15,11 +15,12 @@ from pydantic import ValidationError
 
 from fabd.config import Configuration, load
 from fabd.config.explain import Key, Place, refusals, unknown_key
+from fabd.drivers import wire
 from fabd.drivers.contract import Driver
 from fabd.messages import Message
 
 if TYPE_CHECKING:
-    from fabd.drivers.wire import Wire
+    from fabd.simulators.plug import SimulatedMachine
 
 
 def driver_names() -> list[str]:
@@ -38,11 +39,18 @@ def find_driver(name: str) -> type[Driver]:
     raise KeyError(name)
 
 
-async def plug_into_simulator(url: str) -> "Wire":
+async def plug_into_simulator(url: str) -> wire.Wire:
     """Open a wire to the simulated machine that `url` names; the machine is built on first use."""
     from fabd.simulators import plug_in
 
     return await plug_in(url)
+
+
+def simulated_machine(url: str) -> "SimulatedMachine":
+    """The simulated machine that `url` names, for what no wire carries: a stick that is put into it."""
+    from fabd.simulators import machine
+
+    return machine(url)
 
 
 def load_configuration(directory: Path) -> Configuration:
@@ -53,10 +61,10 @@ def load_configuration(directory: Path) -> Configuration:
     return load(directory, _examine)
 
 
-def problems(config: Configuration) -> list[Message]:
-    """What the drivers say of the machines in a configuration that was not read from files."""
-    tables = {"machine": [machine.model_dump() for machine in config.machines]}
-    return _examine(Place(file="machines.toml", tables=tables))
+def time_scale(settings: Mapping[str, object]) -> float:
+    """How many seconds a machine with these settings lives in one of ours: 1, but for a simulated one in a hurry."""
+    url = settings.get("url")
+    return wire.time_scale(url) if isinstance(url, str) else 1.0
 
 
 def _examine(machines: Place) -> list[Message]:
@@ -108,7 +116,7 @@ def _simulator_problems(url: str, key: Key, place: Place) -> list[Message]:
     parameters = dict(parse_qsl(parts.query, keep_blank_values=True))
     try:
         factory = entry.load()
-        known = list(inspect.signature(factory).parameters)
+        known = [name for name, p in inspect.signature(factory).parameters.items() if p.kind is not p.VAR_KEYWORD]
         if unknown := [name for name in parameters if name not in known]:
             return [unknown_key(name, known, {**params, "key": f"{params['key']}?{name}"}) for name in unknown]
         factory(**parameters)
@@ -119,11 +127,3 @@ def _simulator_problems(url: str, key: Key, place: Place) -> list[Message]:
 
 def _names(group: str) -> list[str]:
     return sorted(entry.name for entry in entry_points(group=group))
-
-
-def time_scale(settings: Mapping[str, object]) -> float:
-    """How many seconds a machine with these settings lives in one of ours: 1, but for a simulated one in a hurry."""
-    url = settings.get("url")
-    if not isinstance(url, str) or not url.startswith("sim:"):
-        return 1.0
-    return float(dict(parse_qsl(urlsplit(url).query)).get("speed", 1.0))

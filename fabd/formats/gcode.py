@@ -9,7 +9,7 @@ from typing import ClassVar
 from fabd.errors import JobRejected
 from fabd.formats.contract import HEAD_BYTES, Analysis
 from fabd.formats.gcode_claims import Claims
-from fabd.formats.gcode_rules import check_command
+from fabd.formats.gcode_rules import check_command, check_move
 from fabd.formats.gcode_state import MotionState
 from fabd.formats.gcode_words import code_of, command_of
 from fabd.model import Message, Meter, Needs, Param, PositionUnit, Program, UsageCurve
@@ -20,7 +20,7 @@ MAX_LINE_BYTES = 65_536
 _CURVE_POINTS = 2_000
 _BINARY = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\r*\n|\r*\Z)")
 _BOM = b"\xef\xbb\xbf"
-_MOVES = (b"G0", b"G1", b"G2", b"G3")
+_MOVES = (b"G1 ", b"G0 ", b"G2 ", b"G3 ")
 _FILAMENT_TOLERANCE, _TIME_TOLERANCE = 0.05, 0.30
 
 
@@ -36,8 +36,6 @@ class Gcode:
 
     def recognises(self, head: bytes, name: str) -> bool:
         """Most of the first commands are G-code; or there are only comments yet, under the right name."""
-        if _BINARY.search(head):
-            return False
         lines = head.splitlines()
         if len(head) == HEAD_BYTES:
             lines.pop()  # it may be cut off
@@ -74,8 +72,8 @@ class Gcode:
 
 
 def _command_anyhow(raw: bytes) -> bytes:
-    """The command of a line whose checksum may be wrong: that is for the analysis to say."""
-    return command_of(raw.partition(b"*")[0])
+    """The command of a line that may be damaged: what is wrong with it is for the analysis to say."""
+    return command_of(raw.partition(b"*")[0].lower())
 
 
 class _Reading:
@@ -122,8 +120,9 @@ class _Reading:
         command = command_of(raw, line)
         if not command:
             return
-        if command[:2] not in _MOVES or command[2:3].isdigit():
+        if command[:3] not in _MOVES:
             check_command(command, line)
+        check_move(command, line)
         self.state.feed(command, line)
 
     def _point(self, position: int) -> None:

@@ -100,7 +100,7 @@ class MotionState:
         if effect is None:
             return
         try:
-            effect(self, words_of(command))
+            effect(self, {} if effect is MotionState._stand else words_of(command))
         except ValueError as error:
             raise JobRejected("gcode-unreadable", line=line, command=shown(command)) from error
 

@@ -15,16 +15,18 @@ LIMIT = 1e6
 """No coordinate, length, speed or temperature reaches this; a number beyond it is an accident or an attack."""
 
 Words = dict[bytes, bytes]
-"""Letter -> its number as it is written, empty where there is none; of a repeated letter the last, as in Marlin."""
+"""Letter -> its number as it is written, empty where there is none."""
 
 TEXT_COMMANDS = frozenset({b"M16", b"M23", b"M28", b"M30", b"M32", b"M117", b"M118", b"M928"})
 """Commands that take the rest of their line as text (`GCodeParser::parse`, `string_arg`)."""
 
+_LETTERS = frozenset(bytes([letter]) for letter in range(ord("A"), ord("Z") + 1))
 _WORD = re.compile(rb"([A-Z]|[^\sA-Z])[ \t]*([-+.0-9]*)")
 _PARENTHESES = re.compile(rb"\([^()]*\)")
 _NUMBERED = re.compile(rb"[Nn][ \t]*-?[0-9]+[ \t]*")
 _CHECKSUM = re.compile(rb"\*[ \t]*([0-9]{1,3})[ \t]*\Z")
 _CODE = re.compile(rb"([GMT])[ \t]*0*([0-9]+(?:\.[0-9]+)?)")
+_EXPONENT = re.compile(rb"[A-Z][^a-z]*[0-9.]e[-+]?[0-9]")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -34,7 +36,8 @@ def command_of(raw: bytes, line: int = 0) -> bytes:
     Letters come out as capitals, which are all that Marlin reads unless it is built with
     `GCODE_CASE_INSENSITIVE`; only text (`M117 Hello`) keeps its own. `line` is the line's number, for the message.
 
-    Raises `JobRejected` when the line carries a checksum that does not fit it.
+    Raises `JobRejected` when the line carries a checksum that does not fit it, or a small `e` among capitals: an
+    exponent for some machines, the extruder for others.
     """
     if b";" in raw:
         raw = raw[: raw.index(b";")]
@@ -47,12 +50,22 @@ def command_of(raw: bytes, line: int = 0) -> bytes:
         command = _PARENTHESES.sub(b"", command).strip()
     if b"*" in command:
         command = command[: command.index(b"*")].rstrip()
-    return command.upper()
+    capitals = command.upper()
+    if capitals != command and _EXPONENT.search(command):
+        raise JobRejected("gcode-unreadable", line=line, command=shown(command))
+    return capitals
 
 
 def words_of(command: bytes) -> Words:
-    """The words of a command as `command_of` gives it. Whatever is no word stands there under its own character."""
-    return dict(_WORD.findall(command))
+    """The words of a command as `command_of` gives it.
+
+    Raises `ValueError` where something is no word, or a letter comes twice: firmwares differ in which one counts.
+    """
+    found = _WORD.findall(command)
+    words = dict(found)
+    if len(words) != len(found) or not words.keys() <= _LETTERS:
+        raise ValueError("something that is no word, or one word twice")
+    return words
 
 
 def code_of(command: bytes) -> bytes:

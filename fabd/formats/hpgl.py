@@ -42,8 +42,10 @@ _IN_POLYGON = frozenset({"PM", "PU", "PD", "PA", "PR", "AA", "AR"})
 
 LONGEST_SCRATCH_MM = 5.0
 
+_FIRST = "BP|DF|IN|IP|PA|PD|PG|PU|SC|SP|VS"
 _BEGINNING = re.compile(
-    rb"[\s;]*(?:\x1b\.[^\x1b]{0,12}[\s;]*)*(?:BP|DF|IN|IP|PA|PD|PG|PU|SC|SP|VS)(?:[\s;\d+-]|[A-Z]{2}|$)"
+    rf"[\s;]*(?:\x1b\.(?:[@HIMNPQST](?:[\d;]*:)?|[A-Z()])[\s;]*)*(?:{_FIRST})\s*(?:[;\d+-]|$|(?:{_FIRST})(?![a-z]))".encode(),
+    re.IGNORECASE,
 )
 
 

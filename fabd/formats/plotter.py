@@ -31,6 +31,7 @@ CHORD_ERROR_MM = 0.02
 """How far a straight cut may lie from the curve that it stands for: less than one plotter unit."""
 MOST_UNITS = 2**30
 """Largest coordinate, in plotter units (HP-GL/2 Reference Guide: numbers of the format "integer")."""
+LIMIT_M = round(MOST_UNITS / UNITS_PER_MM / 1000)
 MOST_POINTS = 500_000
 """A long day's cutting, and as much as the jail's memory bears."""
 MOST_CURVE_POINTS = 2_000
@@ -63,7 +64,7 @@ class Sheet:
         xs, ys = array("l"), array("l")
         for x, y in points:
             if not (abs(x) <= MOST_UNITS and abs(y) <= MOST_UNITS):
-                raise JobRejected("drawing-too-large", limit_m=round(MOST_UNITS / UNITS_PER_MM / 1000))
+                raise JobRejected("drawing-too-large", limit_m=LIMIT_M)
             unit_x, unit_y = round(x), round(y)
             if xs and unit_x == xs[-1] and unit_y == ys[-1]:
                 continue

@@ -30,7 +30,10 @@ _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _LENGTH = re.compile(rf"\s*({_NUMBER})([A-Za-z]*|%)\s*", re.ASCII)
 _NUMBERS = re.compile(_NUMBER, re.ASCII)
 _SEPARATORS = re.compile(r"[\s,]*", re.ASCII)
-_PATH_COMMANDS = re.compile(r"[MmZzLlHhVvCcSsQqTtAa]")
+_PATH_PART = re.compile(r"([MmZzLlHhVvCcSsQqTtAa])([^MmZzLlHhVvCcSsQqTtAa]*)")
+_PATH_COUNTS: Mapping[str, int] = {"M": 2, "L": 2, "H": 1, "V": 1, "C": 6, "S": 4, "Q": 4, "T": 2}
+# The two flags of an arc may stand without anything between them and the next number.
+_ARC = re.compile(r"[\s,]*".join(["", *[_NUMBER] * 3, "[01]", "[01]", *[_NUMBER] * 2]), re.ASCII)
 _SUBPATHS = re.compile(r"(?=[Mm])")
 _TRANSFORM = re.compile(r"[\s,]*(matrix|translate|scale|rotate|skewX|skewY)\s*\(([^()]*)\)")
 _TRANSFORM_COUNTS: Mapping[str, tuple[int, ...]] = {
@@ -58,12 +61,17 @@ class Attributes:
     tag: str
     values: Mapping[str, str]
 
+    @property
+    def name(self) -> str:
+        """The element's id, to name it by; `-` where it has none."""
+        return self.values.get("id", "")[:40] or "-"
+
     def wrong(self, name: str) -> JobRejected:
         """The refusal that names this attribute."""
         return JobRejected(
             "svg-bad-attribute",
             element=self.tag,
-            id=self.values.get("id", "")[:40] or "-",
+            id=self.name,
             attribute=name,
             value=self.values.get(name, "")[:40],
         )
@@ -86,6 +94,18 @@ class Attributes:
         if not abs(length) <= LARGEST_NUMBER:
             raise self.wrong(name)
         return length
+
+    def size(self, name: str, whole: float) -> float | None:
+        """As `length`, but never negative."""
+        length = self.length(name, whole)
+        if length is not None and length < 0:
+            raise self.wrong(name)
+        return length
+
+    def radii(self, viewport: Viewport) -> tuple[float, float]:
+        """`rx` and `ry`; where one is missing it equals the other."""
+        rx, ry = self.size("rx", viewport.width), self.size("ry", viewport.height)
+        return (ry if rx is None else rx) or 0.0, (rx if ry is None else ry) or 0.0
 
     def numbers(self, name: str, text: str) -> list[float]:
         """The numbers in `text`, a part of the attribute `name`."""
@@ -120,8 +140,7 @@ def _path(attributes: Attributes, _: Viewport) -> Iterator[PathSegment]:
     text = attributes.values.get("d", "").strip()
     if text in ("", "none"):
         return
-    attributes.numbers("d", _PATH_COMMANDS.sub(" ", text))
-    if text[0] not in "Mm":
+    if text[0] not in "Mm" or not all(_is_path_part(attributes, *part) for part in _PATH_PART.findall(text)):
         raise attributes.wrong("d")
     x = y = 0.0
     # svgelements looks for the start of each subpath from the front, so each is read by itself.
@@ -134,36 +153,39 @@ def _path(attributes: Attributes, _: Viewport) -> Iterator[PathSegment]:
         x, y = path.current_point
 
 
+def _is_path_part(attributes: Attributes, command: str, arguments: str) -> bool:
+    """Whether a command of a path has the numbers that it takes, once or several times."""
+    count = len(attributes.numbers("d", arguments))
+    if command in "Zz":
+        return count == 0
+    if command in "Aa":
+        return count > 0 and _SEPARATORS.fullmatch(_ARC.sub("", arguments)) is not None
+    return count > 0 and count % _PATH_COUNTS[command.upper()] == 0
+
+
 def _rect(attributes: Attributes, viewport: Viewport) -> Iterator[PathSegment]:
-    size = _size(attributes, viewport, "width", "height")
-    if size is None:
+    width = attributes.size("width", viewport.width)
+    height = attributes.size("height", viewport.height)
+    if not width or not height:
         return
-    rx, ry = attributes.length("rx", viewport.width), attributes.length("ry", viewport.height)
-    rx, ry = (ry if rx is None else rx), (rx if ry is None else ry)
-    if (rx or 0) < 0 or (ry or 0) < 0:
-        raise attributes.wrong("rx")
+    rx, ry = attributes.radii(viewport)
     yield from Rect(
         x=attributes.length("x", viewport.width) or 0.0,
         y=attributes.length("y", viewport.height) or 0.0,
-        width=size[0],
-        height=size[1],
-        rx=rx or 0.0,
-        ry=ry or 0.0,
+        width=width,
+        height=height,
+        rx=rx,
+        ry=ry,
     ).segments(transformed=False)
 
 
 def _circle(attributes: Attributes, viewport: Viewport) -> Iterator[PathSegment]:
-    radius = attributes.length("r", math.hypot(viewport.width, viewport.height) / math.sqrt(2)) or 0.0
-    if radius < 0:
-        raise attributes.wrong("r")
+    radius = attributes.size("r", math.hypot(viewport.width, viewport.height) / math.sqrt(2)) or 0.0
     return _round(attributes, viewport, radius, radius)
 
 
 def _ellipse(attributes: Attributes, viewport: Viewport) -> Iterator[PathSegment]:
-    rx, ry = attributes.length("rx", viewport.width), attributes.length("ry", viewport.height)
-    rx, ry = (ry if rx is None else rx) or 0.0, (rx if ry is None else ry) or 0.0
-    if rx < 0 or ry < 0:
-        raise attributes.wrong("rx")
+    rx, ry = attributes.radii(viewport)
     return _round(attributes, viewport, rx, ry)
 
 
@@ -172,14 +194,6 @@ def _round(attributes: Attributes, viewport: Viewport, rx: float, ry: float) -> 
         cx = attributes.length("cx", viewport.width) or 0.0
         cy = attributes.length("cy", viewport.height) or 0.0
         yield from Ellipse(cx=cx, cy=cy, rx=rx, ry=ry).segments(transformed=False)
-
-
-def _size(attributes: Attributes, viewport: Viewport, *names: str) -> tuple[float, float] | None:
-    width, height = (attributes.length(name, whole) or 0.0 for name, whole in zip(names, (viewport.width, viewport.height), strict=True))
-    for name, length in zip(names, (width, height), strict=True):
-        if length < 0:
-            raise attributes.wrong(name)
-    return (width, height) if width and height else None
 
 
 def _line(attributes: Attributes, viewport: Viewport) -> Iterator[PathSegment]:

@@ -26,8 +26,15 @@ _INHERITED: Mapping[str, str] = {
     "visibility": "visible",
 }
 _OWN = frozenset({"clip-path", "display", "mask", "opacity"})
-# In a style sheet these would move the drawing (SVG 2, section 6.5 and CSS Transforms); nobody's editor writes them there.
-_GEOMETRY = frozenset("cx cy d height r rotate rx ry scale transform transform-origin translate width x y zoom".split(" "))
+# In a style sheet these would move the drawing (SVG 2, section 6.5; CSS Transforms); hardly an editor writes them there.
+_GEOMETRY = frozenset(
+    {
+        *("cx", "cy", "d", "height", "r", "rx", "ry", "width", "x", "y"),
+        *("rotate", "scale", "transform", "transform-origin", "translate", "zoom"),
+    }
+)
+
+_RESETS = frozenset({"initial", "unset", "revert", "revert-layer"})
 
 _COMMENT = re.compile(r"/\*.*?\*/|<!--|-->", re.DOTALL)
 _STATEMENT = re.compile(r"@(?:charset|namespace)[^;{}]*;")
@@ -82,8 +89,7 @@ class Style:
 
     @property
     def is_dashed(self) -> bool:
-        lengths = re.split(r"[\s,]+", self.inherited["stroke-dasharray"])
-        return self.is_stroked and lengths != ["none"] and not all(map(_is_zero, lengths))
+        return self.is_stroked and re.search("[1-9]", self.inherited["stroke-dasharray"]) is not None
 
     @property
     def is_marked(self) -> bool:
@@ -154,5 +160,7 @@ def declarations(text: str, place: str) -> dict[str, str]:
         if name in _GEOMETRY:
             raise JobRejected("svg-style", found=f"{place[:40]} {{{name}}}")
         if name in _INHERITED or name in _OWN:
-            found[name] = value.replace("!important", "").strip()
+            if "!" in value or value.strip().lower() in _RESETS:
+                raise JobRejected("svg-style", found=part.strip()[:40])
+            found[name] = value
     return found

@@ -13,7 +13,7 @@ SENTENCES: dict[str, str] = {
     "config-no-fabd-toml": N_(
         "{path}: this directory holds no fabd.toml. Name the directory that holds it with --config."
     ),
-    "config-file-missing": N_("{file}: this file is missing. It must stand beside fabd.toml."),
+    "config-file-missing": N_("{file}: this file is missing. Put it beside fabd.toml."),
     "config-file-unreadable": N_("{file}: this file cannot be read: {detail}."),
     "config-file-misspelt": N_(
         "{file}: fabd reads no such file. Is it meant to be {nearest}? Rename it, or take it away."

@@ -57,6 +57,9 @@ SENTENCES: dict[str, str] = {
     "material-needed": N_("No material is loaded on {machine}. Load some, then: fabd machine load {machine} LOT."),
     "output-area-full": N_("Clear {machine}, then say: fabd machine ready {machine}."),
     "prompt-open": N_("{machine} waits for a person."),
+    "reading-impossible": N_(
+        "The driver of {machine} reported {found} for {meter}, which cannot be: such values only grow. Tell its authors."
+    ),
     # Prompts
     "prompt-clear-output": N_("Take {ticket} off {machine} and look at it. Is the machine clear?"),
     "prompt-none": N_("{machine} asks nothing."),

@@ -116,6 +116,8 @@ def append(
     """
     if overlap := CHAIN_KEYS & facts.keys():
         raise ValueError(f"the chain itself writes {sorted(overlap)}")
+    if at.tzinfo is None:
+        raise ValueError(f"a naive datetime reached the ledger: {at}")
     newest = head(c)
     clock_at = at.astimezone(UTC).replace(microsecond=0)
     entry_at = clock_at if newest is None else max(clock_at, newest.at)

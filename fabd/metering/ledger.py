@@ -97,6 +97,7 @@ def post_charge(c: Connection, book: Book, charge: Charge, at: datetime) -> Entr
 
     Raises `Conflict` when one stands, or when `charge.revision` does not follow the last one.
     """
+    _must_match_its_attempt(c, charge)
     last = _last_charge(c, charge.attempt_id)
     if last is not None and _reversal_of(c, last.id) is None:
         raise Conflict("attempt-already-charged", job=charge.job, attempt=charge.attempt, seq=last.seq)
@@ -243,6 +244,14 @@ def _last_charge(c: Connection, attempt_id: int) -> Entry | None:
 def _reversal_of(c: Connection, entry_id: str) -> int | None:
     """The number of the entry that takes `entry_id` back."""
     return c.execute(sa.select(entry_table.c.seq).where(entry_table.c.reverses == entry_id)).scalar_one_or_none()
+
+
+def _must_match_its_attempt(c: Connection, charge: Charge) -> None:
+    """A charge that names another job than its attempt's could never be told from a forged one again."""
+    query = sa.select(attempt_table.c.job, attempt_table.c.number).where(attempt_table.c.id == charge.attempt_id)
+    row = c.execute(query).one_or_none()
+    if row is None or (row.job, row.number) != (charge.job, charge.attempt):
+        raise ValueError(f"attempt {charge.attempt_id} is not attempt {charge.attempt} of job {charge.job}")
 
 
 def _charge_facts(charge: Charge) -> dict[str, object]:

@@ -71,7 +71,8 @@ def _verdict(level: Level, machine_s: int, open_jobs: int) -> tuple[Literal["all
         return "refuse", refused
     if level.who_starts == "self":
         return "allow", []
-    return "ask", [Message(code=f"quote-{level.who_starts}")]
+    releases = level.who_starts == "facilitator-releases"
+    return "ask", [Message(code="quote-facilitator-releases" if releases else "quote-facilitator")]
 
 
 def _lines(

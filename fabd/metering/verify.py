@@ -26,7 +26,8 @@ def verify(c: Connection) -> VerifyView:
     their messages, are missed by the tills alone: they were told the head.
     """
     problems: list[Message] = []
-    count, newest, links = 0, 0, {GENESIS}
+    count, newest = 0, 0
+    links: tuple[str, ...] = (GENESIS,)
     head: str | None = None
     for row in c.execute(_stored_rows().execution_options(yield_per=ROWS_AT_ONCE)):
         count += 1
@@ -42,7 +43,7 @@ def verify(c: Connection) -> VerifyView:
                 problems.append(_problem("ledger-link-broken", seq=row.seq, before=newest))
             problems.extend(_differing(row, facts))
         # The next entry may continue either: a hash that was tampered with is one problem, not two.
-        newest, links, head = row.seq, {row.hash, digest}, row.hash
+        newest, links, head = row.seq, (row.hash, digest), row.hash
     announced = c.execute(sa.select(sa.func.max(outbox.c.seq))).scalar() or 0
     if announced > newest:
         problems.append(_problem("ledger-end-missing", seq=newest, announced=announced))
@@ -68,7 +69,7 @@ def _stored_rows() -> sa.Select[Any]:
 def _facts(data: bytes) -> dict[str, object] | None:
     try:
         facts = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):  # no JSON, or nested until Python gives up
         return None
     return facts if isinstance(facts, dict) else None
 

@@ -2,8 +2,10 @@
 
 import asyncio
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 
+from fabd.errors import MachineFault
 from fabd.model import Answer, Meter, Phase, Program, Prompt, Reading
 from fabd.queue import prompts
 from fabd.store import Store
@@ -40,6 +42,7 @@ class OpenAttempt:
         self._open.set()
         self._last = last
         self._machine_s = last.used.get(Meter.MACHINE_S, 0.0) if last is not None else 0.0
+        self._driver_counts_time = False
         self._counted_until_s = self._loop.time()
         self._phase = Phase.IDLE  # time passes for the machine from the first reading on
 
@@ -49,17 +52,22 @@ class OpenAttempt:
         return self._last
 
     def report(self, reading: Reading) -> None:
-        """Lay the latest reading into its slot."""
+        """Lay the latest reading into its slot; raises `MachineFault` for one that cannot be true.
+
+        What is laid here is charged for: better an attempt that ends in words than a number that nobody can bill.
+        """
+        before = self._last.used if self._last is not None else {}
+        for meter, quantity in reading.used.items():
+            if not isfinite(quantity) or quantity < before.get(meter, 0.0):
+                raise MachineFault("reading-impossible", machine=self._machine, meter=meter.value, found=quantity)
         self._count_time(reading.phase)
-        if Meter.MACHINE_S not in reading.used:
-            reading = replace(reading, used={**reading.used, Meter.MACHINE_S: self._machine_s})
-        self._last = reading
+        self._driver_counts_time = Meter.MACHINE_S in reading.used
+        self._last = self._with_time(reading)
 
     def close(self) -> Reading:
         """The final reading, with the time until now; the machine has stopped."""
-        self.report(self._last or Reading(phase=Phase.IDLE))
-        assert self._last is not None
-        return self._last
+        self._count_time(Phase.IDLE)
+        return self._with_time(self._last or Reading(phase=Phase.IDLE))
 
     async def gate(self) -> None:
         """Pass, or wait here while the attempt is paused."""
@@ -82,6 +90,11 @@ class OpenAttempt:
             if answer is not None:
                 return answer
             await self._store.changed(seen)
+
+    def _with_time(self, reading: Reading) -> Reading:
+        if self._driver_counts_time:
+            return reading
+        return replace(reading, used={**reading.used, Meter.MACHINE_S: self._machine_s})
 
     def _count_time(self, phase: Phase) -> None:
         now_s = self._loop.time()

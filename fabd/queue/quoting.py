@@ -1,9 +1,7 @@
 """From a program and a wish to a quote: which machine, which material, which level, which tariff."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -75,7 +73,7 @@ def _quote(
     at = now()
     machine = worker.machine
     level = levels.level_of(c, config, member, machine.kind, at)
-    tariff = tariffs.tariff_at(config, _day(config, at))
+    tariff = tariffs.tariff_at(config, tariffs.day_of(config, at))
     used = {**program.curve.total, Meter.MACHINE_S: worker.sample.estimate_s(program)}
     view = metering_quote.make_quote(
         config,
@@ -129,8 +127,3 @@ def _open_jobs(c: Connection, member: str | None, kind: str, but: int | None) ->
     if but is not None:
         query = query.where(job.c.id != but)
     return c.execute(query).scalar_one()
-
-
-def _day(config: Configuration, at: datetime) -> date:
-    """The day at the café, which is when a tariff takes effect."""
-    return at.astimezone(ZoneInfo(config.fabd.site.timezone)).date()

@@ -7,14 +7,14 @@ import sqlalchemy as sa
 
 from fabd.clock import now
 from fabd.config import Configuration
-from fabd.config.model import Charged, Machine
-from fabd.metering import ledger, members, meter, tariff
+from fabd.config.model import Machine
+from fabd.metering import ledger, levels, members, meter, tariff
 from fabd.model import Fault, JobState, Message, Meter, Method, Outcome, Phase, Prompt, Reading
 from fabd.queue import prompts, standing, states
 from fabd.queue.says import to_json
 from fabd.queue.terms import LoadedLot, Terms
 from fabd.store import Connection
-from fabd.store.schema import attempt, job, reservation
+from fabd.store.schema import attempt, job, member, reservation
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,9 +45,10 @@ def settle(c: Connection, config: Configuration, attempt_id: int, ending: Ending
     )
     if done.rowcount == 0:
         return
-    row = _attempt_with_job(c, attempt_id)
     if ending.outcome is Outcome.COMPLETED:
-        c.execute(job.update().where(job.c.id == row.job).values(copies_done=job.c.copies_done + 1))
+        of = sa.select(attempt.c.job).where(attempt.c.id == attempt_id).scalar_subquery()
+        c.execute(job.update().where(job.c.id == of).values(copies_done=job.c.copies_done + 1))
+    row = _attempt_with_job(c, attempt_id)
     prompts.withdraw(c, attempt_id)
     _move_job(c, row, ending)
     _ask_for_clear_output(c, config, row)
@@ -65,7 +66,7 @@ def charge_for(c: Connection, config: Configuration, attempt_id: int) -> ledger.
     loaded = LoadedLot.model_validate(row.lot)
     reading = None if row.reading is None else reading_from_json(row.reading)
     measured = {} if reading is None else meter.billable(reading.used, reading.method, loaded.material)
-    charged = _charged(terms, Outcome(row.outcome), Fault(row.fault))
+    charged = levels.charged_for(terms.level, Outcome(row.outcome), Fault(row.fault))
     before = ledger.charged_before(c, row.job, row.number)
     stands = ledger.standing(c, attempt_id)
     lines = tariff.price(
@@ -77,6 +78,7 @@ def charge_for(c: Connection, config: Configuration, attempt_id: int) -> ledger.
         before=before.quantities,
         first=before.first,
         charged=charged,
+        locale=config.fabd.site.locale,
     )
     return ledger.Charge(
         job=row.job,
@@ -100,13 +102,6 @@ def charge_for(c: Connection, config: Configuration, attempt_id: int) -> ledger.
         material_is_default=loaded.is_default,
     )
 
-
-def _charged(terms: Terms, outcome: Outcome, fault: Fault) -> Charged:
-    """What the level says that a piece costs which is no good; a good one costs what was measured."""
-    if fault is Fault.NONE:
-        return "measured" if outcome is Outcome.COMPLETED else terms.level.failure.unknown
-    charged: Charged = getattr(terms.level.failure, fault.value)
-    return charged
 
 
 def _attempt_with_job(c: Connection, attempt_id: int) -> Any:
@@ -155,9 +150,10 @@ def _pseudonym(c: Connection, member_id: str | None) -> str:
 
 
 def _facilitator(c: Connection, released_by: str | None) -> str | None:
-    """The pseudonym of the person behind `account/person`, where one was named."""
-    _, _, person = (released_by or "").partition("/")
-    return members.find(c, person).pseudonym if person else None
+    """The pseudonym of the person behind `account/person`, where one was named and is known."""
+    person = (released_by or "").partition("/")[2]
+    pseudonym: str | None = c.execute(sa.select(member.c.pseudonym).where(member.c.id == person)).scalar()
+    return pseudonym
 
 
 def reading_to_json(reading: Reading) -> dict[str, Any]:

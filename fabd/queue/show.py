@@ -4,7 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from fabd.metering import ledger
+from fabd.metering import ledger, meter
 from fabd.model import Fault, JobState, MachineState, Message, Phase, Reading
 from fabd.queue import prompts as prompt_rows
 from fabd.queue import rows, standing, states
@@ -56,7 +56,7 @@ def _job(c: Connection, house: House, row: Any) -> JobView:
     attempts = rows.attempts_of(c, row.id)
     charged = ledger.totals(c, [attempt.id for attempt in attempts])
     reading = _reading_of(house, row, attempts)
-    total = sum(charged.values()) if charged else None
+    program = rows.program_of_job(c, row.id)
     return JobView(
         id=str(row.id),
         title=row.title,
@@ -67,7 +67,7 @@ def _job(c: Connection, house: House, row: Any) -> JobView:
         format=row.format,
         kind=row.kind,
         sha256=row.sha256,
-        size_bytes=rows.program_of_job(c, row.id).size_bytes,
+        size_bytes=program.size_bytes,
         machine_wanted=row.machine_wanted,
         material_wanted=row.material_wanted,
         copies=row.copies,
@@ -76,9 +76,9 @@ def _job(c: Connection, house: House, row: Any) -> JobView:
         submitted_by=row.submitted_by,
         quote=QuoteView.model_validate(row.quote),
         attempts=tuple(_attempt(attempt, charged.get(attempt.id)) for attempt in attempts),
-        progress=None if reading is None else progress(reading, rows.program_of_job(c, row.id).length),
+        progress=None if reading is None else meter.progress(reading, program),
         remaining_s=None if reading is None else reading.remaining_s,
-        total_ttc_cents=total,
+        total_ttc_cents=sum(charged.values()) if charged else None,
     )
 
 
@@ -113,11 +113,6 @@ def _reading_of(house: House, row: Any, attempts: list[Any]) -> Reading | None:
     return None if worker is None or worker.attempt is None else worker.attempt.last
 
 
-def progress(reading: Reading, length: int) -> float:
-    """How far an attempt is, from 0 to 1."""
-    return reading.position / length if length else 0.0
-
-
 def _machine(c: Connection, house: House, worker: Worker) -> MachineView:
     of = worker.machine
     found = standing.look(c, house.config, of)
@@ -144,7 +139,7 @@ def _machine(c: Connection, house: House, worker: Worker) -> MachineView:
         member=None
         if row is None
         else c.execute(sa.select(jobs_table.c.member).where(jobs_table.c.id == row.job)).scalar(),
-        progress=None if row is None or worker.attempt is None else progress(reading, worker.attempt.program.length),
+        progress=None if row is None or worker.attempt is None else meter.progress(reading, worker.attempt.program),
         remaining_s=reading.remaining_s,
         temperatures=tuple(
             TemperatureView(name=t.name, current_c=t.current_c, target_c=t.target_c) for t in reading.temperatures

@@ -13,7 +13,7 @@ from fabd.config.model import Machine
 from fabd.drivers.contract import Driver
 from fabd.drivers.session import Session
 from fabd.errors import FabdError, JobRejected, LinkLost
-from fabd.model import Fault, JobState, Message, Outcome, Reading
+from fabd.model import Fault, JobState, Message, Outcome, Phase, Reading
 from fabd.queue import files, rows, standing, states
 from fabd.queue.attempt import OpenAttempt
 from fabd.queue.house import House
@@ -91,11 +91,13 @@ class Worker:
         await asyncio.wait([run])
         await end(wishes)
         self._running = None
-        if run.cancelled() and not canceled_by:
-            if not self.driver.adopts:
-                await self._settle(row.id, _aborted(Message(code="host-stopped"), Fault.MACHINE, JobState.HELD))
-            return
-        await self._settle(row.id, _ending_of(run, canceled_by))
+        if not run.cancelled() or canceled_by:
+            await self._settle(row.id, _ending_of(run, canceled_by))
+        elif not self.driver.adopts:
+            await self._settle(row.id, _aborted(Message(code="host-stopped"), Fault.MACHINE, JobState.HELD))
+        elif self.attempt is not None:  # the machine goes on; the next start takes it up from here
+            reading = self.attempt.close()
+            await self._house.store.transaction(partial(_write_reading, attempt_id=row.id, reading=reading))
 
     async def _run(self, row: Any) -> None:
         store = self._house.store
@@ -108,7 +110,7 @@ class Worker:
             ticket=row.ticket,
             program=program,
             file=file,
-            last=None if row.reading is None else reading_from_json(row.reading),
+            last=_last_known(row),
             time_scale=self._time_scale,
         )
         await store.transaction(lambda c: _mark_running(c, row.id))
@@ -211,6 +213,13 @@ def _ending_of(run: "asyncio.Task[None]", cancels: list[str]) -> Ending:
 
 def _aborted(reason: Message, fault: Fault, job_state: JobState) -> Ending:
     return Ending(outcome=Outcome.ABORTED, fault=fault, reasons=(reason,), job_state=job_state)
+
+
+def _last_known(row: Any) -> Reading | None:
+    """What is known of an attempt that was begun before; `None` for one that begins now."""
+    if row.reading is not None:
+        return reading_from_json(row.reading)
+    return Reading(phase=Phase.PREPARING) if row.state == "running" else None
 
 
 def _mark_running(c: Connection, attempt_id: int) -> None:

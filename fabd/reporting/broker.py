@@ -21,6 +21,7 @@ import structlog
 from fabd import tasks
 from fabd.errors import ConfigError, LinkLost
 from fabd.messages import Message
+from fabd.reporting.link import Peer
 
 log = structlog.get_logger(__name__)
 
@@ -32,11 +33,10 @@ AGAIN_S = 1.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OwnBroker:
-    """Where it listens, and which one it is: `mosquitto` or `amqtt`."""
+    """Which one it is, `mosquitto` or `amqtt`, and where it listens."""
 
     how: str
-    host: str
-    port: int
+    peer: Peer
 
 
 @asynccontextmanager
@@ -52,10 +52,11 @@ async def own_broker(host: str, port: int, directory: Path) -> AsyncIterator[Own
     program = mosquitto()
     if program is not None:
         async with _mosquitto(program, host, port, directory):
-            yield OwnBroker(how="mosquitto", host=host, port=port)
+            yield OwnBroker(how="mosquitto", peer=Peer(host=host, port=port))
     elif find_spec("amqtt") is not None:
         async with _amqtt(host, port):
-            yield OwnBroker(how="amqtt", host=host, port=port)
+            # It takes the first bytes of an MQTT 5 client for 3.1.1, and never answers.
+            yield OwnBroker(how="amqtt", peer=Peer(host=host, port=port, mqtt5=False))
     else:
         raise _wrong("broker-missing")
 
@@ -119,7 +120,7 @@ async def _start(program: str, config: Path, host: str, port: int) -> asyncio.su
         )
     try:
         async with asyncio.timeout(START_S):
-            while process.returncode is None and not await _answers(host, port):
+            while process.returncode is None and not await _answers(host, port):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
     except BaseException as error:
         await _stop(process)

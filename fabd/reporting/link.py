@@ -52,6 +52,8 @@ class Peer:
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     tls: ssl.SSLContext | None = field(default=None, repr=False)
+    mqtt5: bool = True
+    """Whether to speak MQTT 5; else 3.1.1."""
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -99,13 +101,13 @@ class Link:
 
 
 @asynccontextmanager
-async def connect(peer: Peer, *, identifier: str, will: aiomqtt.Will, mqtt5: bool) -> AsyncIterator[Link]:
+async def connect(peer: Peer, *, identifier: str, will: aiomqtt.Will) -> AsyncIterator[Link]:
     """Connect as `identifier`, and leave in order.
 
     The identifier must stay the same from one connection to the next: the broker then ends what is left of the
     old connection, and sends its Will, before the new one begins, and not minutes later.
 
-    Raises `LinkLost`; `Mqtt5Refused` when `mqtt5` is asked of a broker that cannot.
+    Raises `LinkLost`; `Mqtt5Refused` when the broker says that it cannot.
     """
     client = _Client(
         peer.host,
@@ -114,9 +116,9 @@ async def connect(peer: Peer, *, identifier: str, will: aiomqtt.Will, mqtt5: boo
         password=peer.password,
         tls_context=peer.tls,
         identifier=identifier,
-        protocol=ProtocolVersion.V5 if mqtt5 else ProtocolVersion.V311,
-        clean_session=None if mqtt5 else True,  # what must not be forgotten stands in the store
-        properties=properties(PacketTypes.CONNECT, MaximumPacketSize=LONGEST_INCOMING_BYTES) if mqtt5 else None,
+        protocol=ProtocolVersion.V5 if peer.mqtt5 else ProtocolVersion.V311,
+        clean_session=None if peer.mqtt5 else True,  # what must not be forgotten stands in the store
+        properties=properties(PacketTypes.CONNECT, MaximumPacketSize=LONGEST_INCOMING_BYTES) if peer.mqtt5 else None,
         will=will,
         keepalive=KEEPALIVE_S,
         timeout=ANSWER_S,
@@ -124,12 +126,22 @@ async def connect(peer: Peer, *, identifier: str, will: aiomqtt.Will, mqtt5: boo
     )
     try:
         with _wrapped():
-            # The socket is opened in a thread that nobody can stop: a cancellation waits for its outcome.
-            await tasks.outlive_cancellation(tasks.own(client.__aenter__(), "mqtt-connect"))
-        yield Link(client, mqtt5=mqtt5)
+            await _open(client)
+        yield Link(client, mqtt5=peer.mqtt5)
     finally:
         with suppress(aiomqtt.MqttError):
             await client.close()
+
+
+async def _open(client: "_Client") -> None:
+    opening = tasks.own(client.__aenter__(), "mqtt-connect")
+    try:
+        await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        # The socket is opened in a thread that nobody can stop; it is ours to close afterwards.
+        await asyncio.wait([opening])
+        opening.exception()
+        raise
 
 
 class _Client(aiomqtt.Client):

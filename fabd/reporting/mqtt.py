@@ -1,15 +1,16 @@
 """Keeps the café connected to its broker: for ever, saying so once, with a Will for the day that it cannot.
 
-`keep_connected` owns the connection and `status`; the feeds that it is given own the other topics and are begun
+`keep_connected` owns the connection and the topic `status`; the feeds that it is given own the other topics and are begun
 anew with each connection.
 """
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 import aiomqtt
@@ -28,7 +29,7 @@ PORTS = {"mqtt": 1883, "mqtts": 8883, "embedded": 1883}
 FAREWELL_S = 2.0
 """How long the last word, `offline`, may take when the daemon ends; else the Will says it."""
 
-Feed = Callable[[Link], Awaitable[None]]
+Feed = Callable[[Link], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,11 +41,17 @@ class Pace:
 
 
 @dataclass(slots=True)
-class Status:
-    """Whether we are connected now, for metrics and health; `problem` is why not, where that is known."""
+class Connection:
+    """Whether we are connected now, for metrics and health. `problem` says why not, from the first failure on."""
 
+    peer: Peer
     connected: bool = False
     problem: Message | None = None
+
+    @property
+    def address(self) -> str:
+        """Where the broker is, for people; shows no secret."""
+        return str(self.peer)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,10 +60,6 @@ class Address:
 
     peer: Peer
     embedded: bool
-
-    def at(self, port: int) -> "Address":
-        """The same with the port that an own broker really got."""
-        return replace(self, peer=replace(self.peer, port=port))
 
 
 def parse(url: str) -> Address:
@@ -86,9 +89,7 @@ def parse(url: str) -> Address:
     return Address(peer=peer, embedded=embedded)
 
 
-async def keep_connected(
-    peer: Peer, site: str, status: Status, feeds: Sequence[Feed], *, pace: Pace | None = None
-) -> None:
+async def keep_connected(connection: Connection, site: str, feeds: Sequence[Feed], *, pace: Pace | None = None) -> None:
     """Stay connected until cancelled; then say `offline`, and leave.
 
     Each feed is run with each new connection, and cancelled when that is lost. A feed that raises anything but
@@ -96,51 +97,49 @@ async def keep_connected(
     """
     pace = pace or Pace()
     loop = asyncio.get_running_loop()
-    pause_s, mqtt5 = pace.first_s, True
+    pause_s = pace.first_s
     while True:
         began_s = loop.time()
         problem: LinkLost | None = None
         try:
-            await _one_connection(peer, site, status, feeds, mqtt5=mqtt5)
+            await _one_connection(connection, site, feeds)
         except* LinkLost as lost:
             problem = _first(lost)
         finally:
-            status.connected = False
+            connection.connected = False
         assert problem is not None  # a connection ends by being lost, or with us
-        if mqtt5 and isinstance(problem, Mqtt5Refused):
-            mqtt5 = False
+        if connection.peer.mqtt5 and isinstance(problem, Mqtt5Refused):
+            connection.peer = replace(connection.peer, mqtt5=False)
             continue
-        if status.problem is None:
-            log.warning(problem.message.code, broker=str(peer), **problem.message.params)
-        status.problem = problem.message
+        if connection.problem is None:
+            log.warning(problem.message.code, broker=connection.address, **problem.message.params)
+        connection.problem = problem.message
         if loop.time() - began_s > pace.longest_s:
             pause_s = pace.first_s
         await asyncio.sleep(pause_s)
         pause_s = min(2 * pause_s, pace.longest_s)
 
 
-async def _one_connection(peer: Peer, site: str, status: Status, feeds: Sequence[Feed], *, mqtt5: bool) -> None:
+async def _one_connection(connection: Connection, site: str, feeds: Sequence[Feed]) -> None:
     topic = f"{root(site)}/status"
     offline = encode(Online(status="offline", version=fabd.__version__))
     will = aiomqtt.Will(topic, offline, qos=1, retain=True)
-    async with connect(peer, identifier=f"fabd-{site}", will=will, mqtt5=mqtt5) as link:
+    async with connect(connection.peer, identifier=f"fabd-{site}", will=will) as link:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(link.read(), name="mqtt-read")  # first: it is what notices a loss
                 await link.publish(topic, encode(Online(status="online", version=fabd.__version__)), retain=True)
-                status.connected, status.problem = True, None
-                log.info("mqtt-connected", broker=str(peer), protocol="5" if mqtt5 else "3.1.1")
+                connection.connected, connection.problem = True, None
+                log.info(
+                    "mqtt-connected", broker=connection.address, protocol="5" if connection.peer.mqtt5 else "3.1.1"
+                )
                 for number, feed in enumerate(feeds):
-                    group.create_task(_run(feed, link), name=f"mqtt-feed-{number}")
+                    group.create_task(feed(link), name=f"mqtt-feed-{number}")
         except asyncio.CancelledError:
             with suppress(LinkLost, TimeoutError):
                 async with asyncio.timeout(FAREWELL_S):
                     await link.publish(topic, offline, retain=True)
             raise
-
-
-async def _run(feed: Feed, link: Link) -> None:
-    await feed(link)
 
 
 def _first(lost: BaseExceptionGroup[LinkLost]) -> LinkLost:

@@ -7,7 +7,7 @@ state topics, which anybody on the broker may read.
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fabd.model import JobState, MachineState, Phase
 from fabd.views import MachineView, Say, TemperatureView
@@ -62,7 +62,8 @@ class Machine(Shape):
     material_is_default: bool
     job: str | None
     ticket: str | None
-    progress: Annotated[float, Field(ge=0, le=1)] | None
+    progress: float | None
+    """From 0 to 1."""
     remaining_s: float | None
     temperatures: tuple[TemperatureView, ...]
     prompt: Asked | None
@@ -135,6 +136,12 @@ SHAPES: dict[str, type[Shape]] = {
 def encode(message: Shape) -> bytes:
     """As it goes over the wire: JSON in UTF-8."""
     return message.model_dump_json(by_alias=True).encode()
+
+
+def why_unreadable(error: ValidationError) -> str:
+    """The first thing that is wrong with a message, and where; nothing of what it said."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    return ".".join([*(str(part) for part in first["loc"]), first["type"]])[:200]
 
 
 def schema(name: str) -> dict[str, Any]:

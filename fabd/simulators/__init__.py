@@ -28,7 +28,10 @@ def machine(url: str) -> SimulatedMachine:
         parts = urlsplit(url)
         for entry in entry_points(group="fabd.simulators", name=parts.netloc):
             factory: MachineFactory = entry.load()
-            _machines[url] = factory(**dict(parse_qsl(parts.query)))
+            try:
+                _machines[url] = factory(**dict(parse_qsl(parts.query)))
+            except TypeError as error:  # a parameter that it does not have
+                raise ValueError(f"{url}: {error}") from error
             break
         else:
             names = sorted(entry.name for entry in entry_points(group="fabd.simulators"))

@@ -67,9 +67,7 @@ class Drawing:
             unit=PositionUnit.BYTES,
             length=len(data),
             extents=Extents(x_min_mm=min(xs), y_min_mm=min(ys), x_max_mm=max(xs), y_max_mm=max(ys)),
-            curve=UsageCurve(
-                positions=(0, len(data)), used={meter: (0.0, value) for meter, value in total.items()}
-            ),
+            curve=UsageCurve(positions=(0, len(data)), used={meter: (0.0, value) for meter, value in total.items()}),
         )
         return program, file
 

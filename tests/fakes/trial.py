@@ -1,6 +1,7 @@
 """The house around a driver, as small as a test can have it: one attempt, its readings, and who answers prompts."""
 
 import asyncio
+import itertools
 from pathlib import Path
 
 from fabd.drivers import Answer, Program, Prompt, Reading
@@ -53,4 +54,4 @@ class TrialAttempt:
     def longest_silence_s(self) -> float:
         """The longest time between two reports."""
         times = self.reported_at_s
-        return max((later - sooner for sooner, later in zip(times, times[1:], strict=False)), default=0.0)
+        return max((later - sooner for sooner, later in itertools.pairwise(times)), default=0.0)

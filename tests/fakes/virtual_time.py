@@ -2,19 +2,25 @@
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor
+from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Where the loop would wait for a timer, time passes instead; it waits for threads and wires as ever."""
+    """Where the loop would wait for a timer, time passes instead; but no time passes while a thread works."""
 
-    skipped_s = 0.0
+    def __init__(self) -> None:
+        super().__init__()
+        self.skipped_s = 0.0
+        self.threads = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = super().select(None if timeout is None else 0)
+        waits = timeout is None or (self.threads > 0 and timeout > 0)
+        ready = super().select(None if waits else 0)
         if not ready and timeout is not None:
             self.skipped_s += max(timeout, 0.0)
         return ready
@@ -29,6 +35,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._jumping.skipped_s
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts
+    ) -> asyncio.Future[T]:
+        work = super().run_in_executor(executor, func, *args)
+        self._jumping.threads += 1
+        work.add_done_callback(self._thread_done)
+        return work
+
+    def _thread_done(self, _: asyncio.Future[T]) -> None:
+        self._jumping.threads -= 1
 
 
 def run_in_virtual_time(work: Coroutine[Any, Any, T]) -> T:

@@ -12,7 +12,7 @@ from fabd import clock
 from fabd.config import Configuration, load, material_for
 from fabd.config.read import DEFAULTS
 from fabd.errors import ConfigError
-from fabd.messages import Message, say
+from fabd.messages import Message
 
 EXAMPLES = Path(__file__).parents[3] / "config"
 
@@ -89,14 +89,14 @@ def test_five_mistakes_in_three_files_are_one_report(tmp_path: Path) -> None:
     assert mistakes(write(tmp_path, fabd=fabd, machines=machines, tariff=tariff)) == [
         ("fabd.toml", "site.id", '"Wazemmes"'),
         ("fabd.toml", "metrics.listen", '"9402"'),
-        ("machines.toml", "machine[0].driver", "{default_material, id, name, kind, drivr, settings}"),
+        ("machines.toml", "machine[0].driver", ""),
         ("machines.toml", "machine[0].drivr", '"marlin"'),
         ("machines.toml", "machine[0].default_material", '"plla"'),
         ("tariff.toml", "tariff[0].component[0].price_micro", "0.33"),
     ]
 
 
-def test_report_is_a_sentence_for_each_mistake_in_both_languages(tmp_path: Path) -> None:
+def test_report_is_a_sentence_for_each_mistake(tmp_path: Path) -> None:
     write(tmp_path, machines=MACHINES.replace("driver =", "drivr ="))
     with pytest.raises(ConfigError) as caught:
         load(tmp_path)
@@ -105,8 +105,6 @@ def test_report_is_a_sentence_for_each_mistake_in_both_languages(tmp_path: Path)
         "machines.toml, machine[0].driver (prusa-1): found nothing, expected this key: it has no default.",
         "machines.toml, machine[0].drivr (prusa-1): found an unknown key. Is it meant to be driver?",
     ]
-    for problem in caught.value.problems:
-        assert say(problem, "fr") != say(problem, "en")
 
 
 def test_no_directory_is_one_problem(tmp_path: Path) -> None:
@@ -127,6 +125,12 @@ def test_machines_must_be_declared(tmp_path: Path) -> None:
     write(tmp_path)
     (tmp_path / "machines.toml").unlink()
     assert the_problem(tmp_path) == Message(code="config-file-missing", params={"file": "machines.toml"})
+
+
+def test_a_link_that_leads_nowhere_is_no_reason_for_the_shipped_file(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "tariff.toml").symlink_to(tmp_path / "gone.toml")
+    assert the_problem(tmp_path) == Message(code="config-file-missing", params={"file": "tariff.toml"})
 
 
 @pytest.mark.parametrize(
@@ -155,16 +159,18 @@ def test_an_unreadable_file_hides_no_mistake_elsewhere_and_makes_up_none(tmp_pat
     ]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_a_directory_that_may_not_be_read_is_one_problem(tmp_path: Path) -> None:
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0o700)
-    tmp_path.chmod(0o755)
-    os.seteuid(65534)
+    write(tmp_path)
+    tmp_path.chmod(0)
+    was_root = os.geteuid() == 0
+    if was_root:  # who may read everything
+        os.seteuid(65534)
     try:
-        assert the_problem(closed).code in {"config-file-unreadable", "config-no-directory"}
+        assert the_problem(tmp_path).code == "config-file-unreadable"
     finally:
-        os.seteuid(0)
+        if was_root:
+            os.seteuid(0)
+        tmp_path.chmod(0o700)
 
 
 def test_a_file_under_a_nearly_right_name_is_not_passed_over(tmp_path: Path) -> None:

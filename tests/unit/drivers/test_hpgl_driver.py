@@ -6,18 +6,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from fakes.drawings import Drawing, squares
-from fakes.trial import TrialAttempt
-from fakes.virtual_time import run_in_virtual_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from fabd.drivers import Driver, Extents, JobRejected, LinkLost, MachineFault, Meter, Method, Phase
+from fabd.drivers import Driver, Extents, JobRejected, LinkLost, MachineFault, Meter, Method, Phase, Program, Reading
 from fabd.drivers.hpgl import Hpgl
 from fabd.drivers.hpgl_config import HpglConfig
 from fabd.simulators import machine, plug_in, scrap
 from fabd.simulators.hpgl import SimulatedCutter
+from fakes.drawings import Drawing, squares
+from fakes.pty_cutter import pty_cutter
+from fakes.trial import TrialAttempt
+from fakes.virtual_time import run_in_virtual_time
 
 numbers = itertools.count()
 
@@ -96,20 +97,27 @@ def test_reports_at_least_every_second_and_never_backwards(tmp_path: Path) -> No
     bench.scrap()
 
 
+class ComparingAttempt(TrialAttempt):
+    """Holds each claim against what the cutter had done by then, in millimetres of cut."""
+
+    cutter: SimulatedCutter
+
+    def __init__(self, program: Program, file: Path) -> None:
+        super().__init__(program, file)
+        self.claims: list[tuple[float, float]] = []
+
+    def report(self, reading: Reading) -> None:
+        super().report(reading)
+        self.claims.append((reading.used[Meter.CUT_MM], self.cutter.odometer.cut_mm))
+
+
 def test_claims_no_more_than_the_machine_did(tmp_path: Path) -> None:
     bench = Bench(tmp_path, squares(12))
-    claimed: list[tuple[float, float]] = []
-    report = bench.attempt.report
-
-    def compare(reading: object) -> None:
-        assert hasattr(reading, "used")
-        claimed.append((reading.used[Meter.CUT_MM], bench.cutter.odometer.cut_mm))
-        report(reading)  # type: ignore[arg-type]
-
-    bench.attempt.report = compare  # type: ignore[method-assign,assignment]
+    bench.attempt = attempt = ComparingAttempt(bench.program, bench.file)
+    attempt.cutter = bench.cutter
     run_in_virtual_time(bench.run())
-    assert all(said <= did + 1e-9 for said, did in claimed)
-    assert any(0 < said for said, _ in claimed[: len(claimed) // 2])
+    assert all(said <= did + 1e-9 for said, did in attempt.claims)
+    assert any(said > 0 for said, _ in attempt.claims[: len(attempt.claims) // 2])
     bench.scrap()
 
 
@@ -128,7 +136,14 @@ drawings = st.lists(st.lists(point, min_size=2, max_size=30), min_size=1, max_si
     pu_stays=st.booleans(),
 )
 def test_whatever_the_drawing_and_the_buffer(
-    *, strokes: list[list[tuple[int, int]]], home: bool, buffer: int, baud: int, speed: int, newline: bool, pu_stays: bool
+    *,
+    strokes: list[list[tuple[int, int]]],
+    home: bool,
+    buffer: int,
+    baud: int,
+    speed: int,
+    newline: bool,
+    pu_stays: bool,
 ) -> None:
     dialect = "&dialect=pu-stays" if pu_stays else ""
     url = f"sim://hpgl?buffer={buffer}&baud={baud}&speed={speed}{dialect}"
@@ -483,3 +498,58 @@ def test_estimate_is_within_a_third_of_what_the_cutter_takes(tmp_path: Path) -> 
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         HpglConfig.model_validate(settings)
+
+
+# --- over a pseudo-terminal
+
+
+def _lines(drawing: Drawing) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    return [line for stroke in drawing.strokes for line in itertools.pairwise(stroke)]
+
+
+async def test_a_cutter_written_elsewhere_cuts_the_drawing_over_a_serial_line(tmp_path: Path) -> None:
+    drawing = squares(30)
+    program, file = drawing.write(tmp_path)
+    attempt = TrialAttempt(program, file)
+    async with pty_cutter() as cutter:
+        async with Hpgl(HpglConfig(url=cutter.url, cut_mm_s=5000, travel_mm_s=5000, lift_s=0)) as driver:
+            await driver.run(attempt)
+        assert cutter.lines == _lines(drawing)
+        assert not cutter.down
+        assert cutter.lost_bytes == 0
+        assert cutter.initialised == 1
+    assert attempt.readings[-1].position == program.length
+    assert attempt.readings[-1].used[Meter.CUT_MM] == pytest.approx(drawing.cut_mm)
+
+
+async def test_a_job_cancelled_over_a_serial_line_ends_with_the_knife_up(tmp_path: Path) -> None:
+    drawing = squares(60)
+    program, file = drawing.write(tmp_path)
+    attempt = TrialAttempt(program, file)
+    async with pty_cutter() as cutter, Hpgl(HpglConfig(url=cutter.url, cut_mm_s=5000, travel_mm_s=5000)) as driver:
+        run = asyncio.create_task(driver.run(attempt))
+        while not (cutter.down and len(cutter.lines) > 20):
+            await asyncio.sleep(0.001)
+        run.cancel()
+        await asyncio.wait([run])
+        await driver.stop()
+        assert not cutter.down
+        done = len(cutter.lines)
+        await asyncio.sleep(0.05)
+        assert cutter.lines == _lines(drawing)[:done]
+        assert done < len(_lines(drawing))
+
+
+async def test_a_pulled_cable_is_a_lost_link(tmp_path: Path) -> None:
+    program, file = squares(60).write(tmp_path)
+    attempt = TrialAttempt(program, file)
+    async with pty_cutter() as cutter:
+        driver = await Hpgl(HpglConfig(url=cutter.url, cut_mm_s=5000, travel_mm_s=5000)).__aenter__()
+        run = asyncio.create_task(driver.run(attempt))
+        while len(cutter.lines) <= 20:
+            await asyncio.sleep(0.001)
+    with pytest.raises(LinkLost):
+        await run
+    with pytest.raises(LinkLost):
+        await driver.stop()
+    await driver.__aexit__(None, None, None)

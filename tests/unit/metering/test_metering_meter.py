@@ -90,8 +90,9 @@ def test_no_filament_needs_no_material() -> None:
 def test_more_filament_never_weighs_less(one_mm: float, other_mm: float) -> None:
     less, more = sorted((one_mm, other_mm))
     pla = material("pla")
-    assert quantities({Meter.FILAMENT_MM: less}, pla)[Meter.FILAMENT_MG] <= (
-        quantities({Meter.FILAMENT_MM: more}, pla)[Meter.FILAMENT_MG]
+    assert (
+        quantities({Meter.FILAMENT_MM: less}, pla)[Meter.FILAMENT_MG]
+        <= (quantities({Meter.FILAMENT_MM: more}, pla)[Meter.FILAMENT_MG])
     )
 
 

@@ -1,7 +1,5 @@
 """The table of a job's life, and the one function that makes its moves."""
 
-
-
 from fabd.model import JobState
 from fabd.queue.states import ENDED, MOVES, OPEN
 
@@ -26,5 +24,3 @@ def test_every_state_can_be_reached_from_a_new_job_and_an_ended_job_only_begins_
 
 def test_a_job_never_begins_to_run_but_from_pending_or_from_a_pause() -> None:
     assert {state for state in JobState if JobState.PROCESSING in MOVES[state]} == {JobState.PENDING, JobState.STOPPED}
-
-

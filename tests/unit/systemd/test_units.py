@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from components import require
 
 SYSTEMD = Path(__file__).parents[3] / "systemd"
@@ -76,3 +77,30 @@ def test_udev_rules_are_well_formed() -> None:
     for rule in rules:
         assert re.fullmatch(f"{pair}(, {pair})*", rule), rule
         assert 'SYMLINK+="fabd/$env{ID_PATH}"' in rule
+
+
+def system_calls(group: str) -> set[str]:
+    """The system calls of a group such as `@system-service`, as this systemd has it."""
+    command = [require("systemd-analyze"), "syscall-filter", "--no-pager", group]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[1:]
+    names = [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
+    return {call for name in names for call in (system_calls(name) if name.startswith("@") else {name})}
+
+
+def test_unit_lets_the_parsers_child_shut_itself_in() -> None:
+    allowed = system_calls("@default")
+    for value in re.findall(r"^SystemCallFilter=(.*)$", UNIT.read_text(), re.MULTILINE):
+        names = value.removeprefix("~").split()
+        calls = {call for name in names for call in (system_calls(name) if name.startswith("@") else {name})}
+        allowed = allowed - calls if value.startswith("~") else allowed | calls
+    needed = {
+        "prctl",
+        "prlimit64",
+        "setpriority",
+        "landlock_create_ruleset",
+        "landlock_restrict_self",
+        "execve",
+        "kill",
+    }
+    assert needed <= allowed
+    assert allowed.isdisjoint({"mount", "ptrace", "bpf", "reboot", "init_module", "setuid"})

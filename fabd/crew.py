@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, Never
+from typing import Any, Never, Self
 
 from fabd.tasks import end, own
 
@@ -14,7 +14,7 @@ class Crew:
         self._tasks: dict[str, asyncio.Task[Any]] = {}
         self._changed = asyncio.Event()
 
-    async def __aenter__(self) -> "Crew":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc: object) -> None:

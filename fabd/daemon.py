@@ -6,8 +6,8 @@ till hears the last records, and then the store is closed.
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,12 +25,13 @@ from fabd.drivers.registry import find_driver, load_configuration, time_scale
 from fabd.errors import ConfigError, FabdError
 from fabd.metering import ledger, tariff
 from fabd.model import Message
-from fabd.queue import show, standing
+from fabd.queue import standing
 from fabd.queue.dispatcher import Dispatcher
 from fabd.queue.house import House
 from fabd.queue.worker import Worker, recover
 from fabd.reporting import logs, metrics, report
-from fabd.store import Store
+from fabd.store import Connection, Store
+from fabd.tasks import end, own
 from fabd.views import HealthView, Say
 
 log = structlog.get_logger(__name__)
@@ -151,3 +152,92 @@ async def _report(daemon: Daemon, stack: AsyncExitStack, outside: Crew) -> None:
         daemon.connection = await report.connect(house, settings.mqtt, stack, outside)
     if settings.metrics is not None:
         daemon.metrics = await stack.enter_async_context(metrics.serving(house, settings.metrics, daemon.connection))
+
+
+def serve(directory: Path) -> int:
+    """Run the daemon until SIGTERM or SIGINT; returns the exit code.
+
+    Raises `ConfigError`, `StoreError`, `Conflict` or `LinkLost` when it cannot begin.
+    """
+    logs.set_up()
+    return asyncio.run(_serve(directory))
+
+
+async def _serve(directory: Path) -> int:
+    config = load_configuration(directory)
+    stop = asyncio.Event()
+    async with running(directory, config) as daemon:
+        with _signals(stop, daemon):
+            sdnotify.notify("READY=1")
+            log.info("open", site=config.fabd.site.id, machines=len(config.machines), version=__version__)
+            stopped, failed = own(stop.wait(), "stop"), own(daemon.crew.failed(), "failed")
+            await asyncio.wait([stopped, failed], return_when=asyncio.FIRST_COMPLETED)
+            sdnotify.notify("STOPPING=1")
+            if failed.done():
+                log.critical("a room that all share has ended: the daemon ends with it", exc_info=failed.exception())
+            else:
+                log.info("closing: every machine is made safe first")
+            await end(stopped)
+            code = 1 if failed.done() else 0
+            await end(failed)
+    log.info("closed")
+    return code
+
+
+@contextmanager
+def _signals(stop: asyncio.Event, daemon: Daemon) -> Iterator[None]:
+    """SIGTERM and SIGINT end the daemon in order, SIGHUP reloads."""
+    loop = asyncio.get_running_loop()
+    reloads: set[asyncio.Task[None]] = set()
+
+    def reload() -> None:
+        task = own(_reload(daemon), "reload")
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    handlers = {signal.SIGTERM: stop.set, signal.SIGINT: stop.set, signal.SIGHUP: reload}
+    for number, handler in handlers.items():
+        loop.add_signal_handler(number, handler)
+    try:
+        yield
+    finally:
+        for number in handlers:
+            loop.remove_signal_handler(number)
+
+
+async def _reload(daemon: Daemon) -> None:
+    """What SIGHUP asks for: nobody waits for the answer, so it goes to the log, and to `systemctl status`."""
+    sdnotify.reloading()
+    try:
+        await daemon.reload()
+    except FabdError as error:
+        log.error("the old configuration is kept", why=str(error))
+        sdnotify.notify("STATUS=The old configuration is kept: see the log.")
+    finally:
+        sdnotify.notify("READY=1")
+
+
+def _open_books(c: Connection, config: Configuration) -> None:
+    """What every start does first: the ledger is there, and what a power cut left open is ended."""
+    ledger.open_book(c, config.fabd.site.id, now())
+    adopting = frozenset(machine.id for machine in config.machines if find_driver(machine.driver).adopts)
+    for job in recover(c, config, adopting):
+        log.warning("held for a person: the daemon ended in the middle of it", job=job)
+
+
+def _unmovable(before: Configuration, after: Configuration) -> list[Message]:
+    """What a reload cannot take, because it is open: the site, the store, and the addresses."""
+    problems = []
+    for key, value in before.fabd:
+        new = getattr(after.fabd, key)
+        if value != new and key != "api":
+            problems.append(Message(code="reload-needs-restart", params={"key": key}))
+    if before.fabd.api.socket != after.fabd.api.socket:
+        problems.append(Message(code="reload-needs-restart", params={"key": "api.socket"}))
+    return problems
+
+
+async def _outlast(server: "asyncio.Task[None]") -> None:
+    """Wait for the API's server, which ends before its context does only when it failed."""
+    await asyncio.wait([server])
+    server.result()

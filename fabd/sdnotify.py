@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import time
 
 
 def notify(state: str) -> None:
@@ -14,6 +15,11 @@ def notify(state: str) -> None:
         address = "\0" + address[1:]  # the abstract namespace
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
         out.sendto(state.encode(), address)
+
+
+def reloading() -> None:
+    """The configuration is being read anew; `READY=1` says that this is over."""
+    notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
 
 async def feed_watchdog() -> None:

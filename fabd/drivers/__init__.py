@@ -5,7 +5,7 @@ A driver is one class in one file, registered under the entry point group `fabd.
 """
 
 from fabd.drivers.contract import Attempt, Driver
-from fabd.drivers.wire import Wire, open_wire
+from fabd.drivers.wire import Wire, check_url, open_wire
 from fabd.errors import JobRejected, LinkLost, MachineFault
 from fabd.model import (
     Answer,
@@ -45,5 +45,6 @@ __all__ = [
     "Thread",
     "UsageCurve",
     "Wire",
+    "check_url",
     "open_wire",
 ]

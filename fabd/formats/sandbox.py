@@ -21,6 +21,7 @@ from pydantic import TypeAdapter
 from fabd.errors import JobRejected
 from fabd.formats.contract import Analysis
 from fabd.model import Message, Program
+from fabd.tasks import outlive_cancellation, own
 
 JAIL = (sys.executable, "-I", "-B", "-m", "fabd.formats.jail")
 _CHUNK_BYTES = 65_536
@@ -59,16 +60,18 @@ async def analyse(file: Path, name: str, limits: Limits = _DEFAULT, jail: Sequen
     """
     size, digest = await asyncio.to_thread(_measured, file, name, limits.file_bytes)
     request = {"name": name[-255:], "memory_bytes": limits.memory_bytes, "cpu_s": limits.cpu_s}
-    child = await _start(file, name, (*jail, json.dumps(request)))
+    starting = own(_start(file, name, (*jail, json.dumps(request))), "start of a parser")
     try:
+        child = await outlive_cancellation(starting)
         async with asyncio.timeout(limits.wall_s):
             said = await _read(child, limits.answer_bytes, name)
             status = await child.wait()
     except TimeoutError as error:
         raise JobRejected("format-too-slow", name=name) from error
     finally:
-        await asyncio.shield(asyncio.create_task(_end(child), name="end of a parser"))
-    return _judged(said, status, name, size, digest)
+        if starting.exception() is None:
+            await outlive_cancellation(own(_end(starting.result()), "end of a parser"))
+    return await asyncio.to_thread(_judged, said, status, name, size, digest)
 
 
 def _measured(file: Path, name: str, limit_bytes: int) -> tuple[int, str]:

@@ -24,6 +24,8 @@ def polylines(segments: Iterable[PathSegment], error: float) -> Iterator[list[Po
         else:
             line.extend(_inner_points(segment, error))
         line.append((segment.end.x, segment.end.y))
+        if len(line) > MOST_POINTS:
+            raise JobRejected("drawing-too-many-points", limit=MOST_POINTS)
     if len(line) > 1:
         yield line
 
@@ -37,14 +39,23 @@ def _inner_points(segment: PathSegment, error: float) -> Iterator[Point]:
         p0, p1, p2 = map(_plane, (segment.start, segment.control, segment.end))
         yield from _cubic(p0, p0 + (p1 - p0) * 2 / 3, p2 + (p1 - p2) * 2 / 3, p2, error)  # the same curve
     elif isinstance(segment, Arc) and segment.sweep and segment.rx and segment.ry:
-        count = pieces(segment.sweep, max(segment.rx, segment.ry), error)
-        for number in range(1, count):
-            point = segment.point(number / count)
-            yield point.x, point.y
+        yield from _arc(segment, error)
 
 
 def _plane(point: SvgPoint) -> complex:
     return complex(point.x, point.y)
+
+
+def _arc(arc: Arc, error: float) -> Iterator[Point]:
+    """An elliptical arc between its ends: centre + rx cos t + ry sin t, the radii as vectors."""
+    centre = _plane(arc.center)
+    rx, ry, start = _plane(arc.prx) - centre, _plane(arc.pry) - centre, _plane(arc.start) - centre
+    first = math.atan2((start * ry.conjugate()).real / abs(ry) ** 2, (start * rx.conjugate()).real / abs(rx) ** 2)
+    count = pieces(arc.sweep, max(abs(rx), abs(ry)), error)
+    for number in range(1, count):
+        t = first + arc.sweep * number / count
+        point = centre + rx * math.cos(t) + ry * math.sin(t)
+        yield point.real, point.imag
 
 
 def _cubic(p0: complex, p1: complex, p2: complex, p3: complex, error: float) -> Iterator[Point]:

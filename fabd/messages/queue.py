@@ -60,6 +60,9 @@ SENTENCES: dict[str, str] = {
     "reading-impossible": N_(
         "The driver of {machine} reported {found} for {meter}, which cannot be: such values only grow. Tell its authors."
     ),
+    # Reload
+    "reload-machine-busy": N_("{machine} is making job {job}: its settings can change only while it is idle."),
+    "reload-needs-restart": N_("[{key}] in fabd.toml is taken at the next start only; put it back, or restart fabd."),
     # Prompts
     "prompt-clear-output": N_("Take {ticket} off {machine} and look at it. Is the machine clear?"),
     "prompt-none": N_("{machine} asks nothing."),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 import sqlalchemy as sa
+import structlog
 
 from fabd.clock import now
 from fabd.config import Configuration
@@ -17,6 +18,8 @@ from fabd.queue.terms import LoadedLot
 from fabd.store import Connection
 from fabd.store.schema import attempt, job
 from fabd.views import JobView, MachineView, PromptView
+
+log = structlog.get_logger(__name__)
 
 # --- jobs --------------------------------------------------------------------------------------------
 
@@ -35,13 +38,17 @@ async def cancel(house: House, job_id: str, caller: Caller) -> JobView:
             by = Message(code="job-canceled-by-user", params={"by": caller.described})
             states.move(c, number, JobState.CANCELED, by)
 
-    return await _with_job(house, job_id, write)
+    return await _with_job(house, job_id, caller, "job canceled", write)
 
 
 async def hold(house: House, job_id: str, caller: Caller) -> JobView:
     """Keep a waiting job from starting until it is released."""
     by = Message(code="job-held", params={"by": caller.described})
-    return await _with_job(house, job_id, lambda c: states.move(c, rows.job_number(job_id), JobState.HELD, by))
+
+    def write(c: Connection) -> None:
+        states.move(c, rows.job_number(job_id), JobState.HELD, by)
+
+    return await _with_job(house, job_id, caller, "job held", write)
 
 
 async def release(house: House, job_id: str, caller: Caller) -> JobView:
@@ -52,7 +59,7 @@ async def release(house: House, job_id: str, caller: Caller) -> JobView:
         states.move(c, number, JobState.PENDING)
         c.execute(job.update().where(job.c.id == number).values(released_by=caller.described))
 
-    return await _with_job(house, job_id, write)
+    return await _with_job(house, job_id, caller, "job released", write)
 
 
 async def retry(house: House, job_id: str, caller: Caller) -> JobView:
@@ -67,7 +74,7 @@ async def retry(house: House, job_id: str, caller: Caller) -> JobView:
         if row.released_by is None:
             c.execute(job.update().where(job.c.id == number).values(released_by=caller.described))
 
-    return await _with_job(house, job_id, write)
+    return await _with_job(house, job_id, caller, "job retried", write)
 
 
 # --- machines ----------------------------------------------------------------------------------------
@@ -75,9 +82,8 @@ async def retry(house: House, job_id: str, caller: Caller) -> JobView:
 
 async def ready(house: House, machine_id: str, caller: Caller, failed: Fault | None = None) -> MachineView:
     """A person has looked: the piece is taken away, the machine may be used. `failed`: the piece is no good."""
-    return await _with_machine(
-        house, machine_id, partial(_ready, config=house.config, machine_id=machine_id, caller=caller, failed=failed)
-    )
+    write = partial(_ready, config=house.config, machine_id=machine_id, caller=caller, failed=failed)
+    return await _with_machine(house, machine_id, caller, "machine ready", write)
 
 
 async def load(house: House, machine_id: str, lot: str, caller: Caller) -> MachineView:
@@ -89,17 +95,19 @@ async def load(house: House, machine_id: str, lot: str, caller: Caller) -> Machi
         loaded = LoadedLot(material=material, lot=None if lot == material.id else lot, is_default=False)
         standing.write(c, machine_id, lot=loaded.model_dump(mode="json"))
 
-    return await _with_machine(house, machine_id, write)
+    return await _with_machine(house, machine_id, caller, "machine loaded", write)
 
 
 async def pause(house: House, machine_id: str, caller: Caller) -> MachineView:
     """Pause what runs; an idle machine takes no new job until it is resumed."""
-    return await _with_machine(house, machine_id, lambda c: _pause(c, machine_id, caller, paused=True))
+    write = partial(_pause, machine_id=machine_id, caller=caller, paused=True)
+    return await _with_machine(house, machine_id, caller, "machine paused", write)
 
 
 async def resume(house: House, machine_id: str, caller: Caller) -> MachineView:
     """Undo `pause`."""
-    return await _with_machine(house, machine_id, lambda c: _pause(c, machine_id, caller, paused=False))
+    write = partial(_pause, machine_id=machine_id, caller=caller, paused=False)
+    return await _with_machine(house, machine_id, caller, "machine resumed", write)
 
 
 async def emergency(house: House, machine_id: str, caller: Caller) -> MachineView:
@@ -124,12 +132,14 @@ async def emergency(house: House, machine_id: str, caller: Caller) -> MachineVie
 async def close(house: House, machine_id: str, why: str, caller: Caller) -> MachineView:
     """Take a machine out of use, for a reason that everybody is shown; what runs on it ends first."""
     said = Message(code="machine-closed", params={"why": why, "by": caller.described})
-    return await _with_machine(house, machine_id, lambda c: standing.write(c, machine_id, closed=to_json([said])))
+    write = partial(standing.write, machine_id=machine_id, closed=to_json([said]))
+    return await _with_machine(house, machine_id, caller, "machine closed", write)
 
 
 async def open_(house: House, machine_id: str, caller: Caller) -> MachineView:
     """Put a closed machine back into use."""
-    return await _with_machine(house, machine_id, lambda c: standing.write(c, machine_id, closed=None))
+    write = partial(standing.write, machine_id=machine_id, closed=None)
+    return await _with_machine(house, machine_id, caller, "machine opened", write)
 
 
 async def answer(house: House, machine_id: str, text: str, caller: Caller) -> PromptView:
@@ -209,12 +219,18 @@ def _must_be_free(c: Connection, machine_id: str) -> None:
         raise Conflict("machine-busy", machine=machine_id, job=under_way.job)
 
 
-async def _with_job(house: House, job_id: str, write: Callable[[Connection], None]) -> JobView:
+async def _with_job(
+    house: House, job_id: str, caller: Caller, action: str, write: Callable[[Connection], None]
+) -> JobView:
     await house.store.transaction(write)
+    log.info(action, job=job_id, by=caller.described)
     return await show.job(house, job_id)
 
 
-async def _with_machine(house: House, machine_id: str, write: Callable[[Connection], None]) -> MachineView:
+async def _with_machine(
+    house: House, machine_id: str, caller: Caller, action: str, write: Callable[[Connection], None]
+) -> MachineView:
     standing.configured(house.config, machine_id)
     await house.store.transaction(write)
+    log.info(action, machine=machine_id, by=caller.described)
     return await show.machine(house, machine_id)

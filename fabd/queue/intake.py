@@ -35,7 +35,7 @@ class Read:
     rewritten: bytes | None
 
 
-async def quote(house: House, file: Path, wish: Wish, caller: Caller) -> QuoteView:
+async def quote(house: House, file: Path, wish: Wish) -> QuoteView:
     """What it would cost, and whether it may run; nothing is written, and nothing of the file is kept."""
     _check_wish(wish)
     read = await _read(house, file, wish.title)

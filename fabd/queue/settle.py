@@ -103,7 +103,6 @@ def charge_for(c: Connection, config: Configuration, attempt_id: int) -> ledger.
     )
 
 
-
 def _attempt_with_job(c: Connection, attempt_id: int) -> Any:
     beside = [column for column in job.c if column.name not in attempt.c]
     query = sa.select(*attempt.c, *beside).join(job, job.c.id == attempt.c.job).where(attempt.c.id == attempt_id)

@@ -34,10 +34,7 @@ class SimulatedMarlin:
         resend: str = "0",
         fault_after: str = "0",
         reset_after: str = "0",
-        **unknown: str,
     ) -> None:
-        if unknown:
-            raise ValueError(f"a simulated marlin has no {', '.join(unknown)}")
         self.odometer = Odometer()
         self.executed: deque[str] = deque(maxlen=REMEMBERED)
         """The commands that were begun, in order, without numbers and checksums; `executed_lines` counts them all."""
@@ -62,6 +59,11 @@ class SimulatedMarlin:
     @property
     def bed_target_c(self) -> float:
         return self.firmware.bed.target_c
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing moves."""
+        return self.firmware.at_rest
 
     def plugged(self, now_s: float) -> bytes:
         """Opening the port resets most boards."""

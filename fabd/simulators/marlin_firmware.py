@@ -51,6 +51,11 @@ class Firmware:
         self._planned: deque[tuple[float, Move]] = deque()
         self._motion_end_s = now_s
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether the planner is empty, as of the last `settle`."""
+        return not self._planned
+
     def do(self, command: str, now_s: float) -> float:
         """Begin `command`; returns when it is over, infinity while it waits for a person. What it says is in `said`."""
         found = _CODE.match(command)

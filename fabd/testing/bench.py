@@ -107,7 +107,8 @@ class DriverCase:
     """
 
     name: str
-    driver: type[Driver]
+    driver: type[Any]
+    """A class that is a `Driver`; its constructor may insist on its own `Config`."""
     settings: Mapping[str, object]
     program: Program
     file: Path
@@ -117,7 +118,8 @@ class DriverCase:
 
     def build(self) -> Driver:
         """A new driver, not connected."""
-        return self.driver(self.driver.Config.model_validate(dict(self.settings)))
+        driver: Driver = self.driver(self.driver.Config.model_validate(dict(self.settings)))
+        return driver
 
     def attempt(self) -> BenchAttempt:
         return BenchAttempt(self.program, self.file, self.answer)

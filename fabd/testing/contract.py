@@ -2,10 +2,10 @@
 
 import asyncio
 import itertools
-import os
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from fabd.drivers import Driver, Extents, LinkLost, Method, Phase
 from fabd.testing.bench import BenchAttempt, DriverCase, SimulatedSide
+from fabd.testing.plugin import cases_of_options
 
 REPORTS_S = 1.0
 LOOK_S = 0.05
@@ -21,17 +22,10 @@ AGREES = 0.001
 """How far a driver may be from what its machine counted: a thousandth."""
 
 
-def driver_cases(config: pytest.Config) -> Sequence[DriverCase]:
-    """The cases to test; a file that imports these tests has its own."""
-    from fabd.testing.plugin import case_of_options
-
-    return [case_of_options(config)]
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Each test for each case; those that need the machine's own truth only for cases that have it."""
     if "case" in metafunc.fixturenames:
-        cases = metafunc.module.driver_cases(metafunc.config)
+        cases: Sequence[DriverCase] = getattr(metafunc.module, "driver_cases", cases_of_options)(metafunc.config)
         if "side" not in metafunc.fixturenames:
             metafunc.parametrize("case", cases, ids=[case.name for case in cases])
             return
@@ -332,7 +326,7 @@ def _agrees(reported: Mapping[Any, float], counted: Mapping[Any, float]) -> None
 def _left() -> tuple[int, set[tuple[str, str]]]:
     """What a driver could leave: tasks, and open descriptors."""
     descriptors = set()
-    for number in os.listdir("/proc/self/fd"):
-        with suppress(FileNotFoundError):  # the one that listed the directory
-            descriptors.add((number, os.readlink(f"/proc/self/fd/{number}")))
+    for entry in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the one that lists the directory
+            descriptors.add((entry.name, str(entry.readlink())))
     return len(asyncio.all_tasks()), descriptors

@@ -2,14 +2,13 @@
 
 import json
 import tomllib
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from fabd.drivers import Driver, Program
+    from fabd.drivers import Program
     from fabd.testing.bench import DriverCase
 
 
@@ -19,7 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--fabd-settings",
         metavar="SETTINGS",
-        help="its settings, as on a machine of machines.toml: a TOML file, or JSON such as '{\"url\": \"tcp://...\"}'",
+        help='its settings, as on a machine of machines.toml: a TOML file, or JSON such as \'{"url": "tcp://..."}\'',
     )
     group.addoption("--fabd-program", metavar="FILE", help="a small file that its machine can make; it is made often")
 
@@ -30,8 +29,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.args = [str(Path(__file__).with_name("contract.py"))]
 
 
-def case_of_options(config: pytest.Config) -> "DriverCase":
-    """The case that the command line names; raises `pytest.UsageError` where it does not."""
+def cases_of_options(config: pytest.Config) -> "list[DriverCase]":
+    """The one case that the command line names; raises `pytest.UsageError` where it does not."""
     from fabd.testing.bench import DriverCase
 
     driver = _driver(str(config.getoption("--fabd-driver") or ""))
@@ -39,21 +38,16 @@ def case_of_options(config: pytest.Config) -> "DriverCase":
     if not program_file or not Path(program_file).is_file():
         raise pytest.UsageError("--fabd-program: expected a file that the machine can make")
     file = Path(program_file)
-    return DriverCase(
-        name=driver.__name__,
-        driver=driver,
-        settings=_settings(str(config.getoption("--fabd-settings") or "{}")),
-        program=_program(file),
-        file=file,
-    )
+    settings = _settings(str(config.getoption("--fabd-settings") or "{}"))
+    return [DriverCase(name=driver.__name__, driver=driver, settings=settings, program=_program(file), file=file)]
 
 
-def _driver(name: str) -> "type[Driver]":
+def _driver(name: str) -> type[Any]:
     from importlib import import_module
 
     module, _, attribute = name.partition(":")
     try:
-        driver: type[Driver] = getattr(import_module(module), attribute)
+        driver: type[Any] = getattr(import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise pytest.UsageError(f"--fabd-driver: expected package.module:Class, {error}") from error
     return driver

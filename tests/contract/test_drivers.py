@@ -2,27 +2,27 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 
 from fabd.drivers import Meter
 from fabd.drivers.marlin import Marlin
+from fabd.formats.gcode import Gcode
 from fabd.simulators.marlin import SimulatedMarlin
 from fabd.testing import DriverCase, SimulatedSide
 from fabd.testing.contract import *  # noqa: F403 - the suite itself
-from fakes.gcode import tower, write_program
 from fakes.virtual_time import run_in_virtual_time
+
+SAMPLES = Path(__file__).parents[1] / "samples"
 
 
 def driver_cases(config: pytest.Config) -> Sequence[DriverCase]:
-    directory = Path(mkdtemp(prefix="fabd-contract-"))
-    return [marlin(directory)]
+    return [marlin()]
 
 
-def marlin(directory: Path) -> DriverCase:
+def marlin() -> DriverCase:
     url = "sim://marlin?seed=1&speed=20&resend=0.01"
-    program, file = write_program(directory, tower())
+    file = SAMPLES / "tower.gcode"
 
     def at_work(machine: SimulatedMarlin) -> bool:
         return machine.odometer.filament_mm > 20
@@ -34,7 +34,7 @@ def marlin(directory: Path) -> DriverCase:
         name="marlin",
         driver=Marlin,
         settings={"url": url},
-        program=program,
+        program=Gcode().analyse(file.read_bytes(), file.name).program,
         file=file,
         run=run_in_virtual_time,
         simulated=SimulatedSide(

@@ -11,7 +11,11 @@ def tower(layers: int = 12, corners: int = 8) -> bytes:
     lines = ["; a tower", "M140 S60", "M104 S200", "G28", "M190 S60", "M109 S200", "G21", "G90", "M82", "G92 E0"]
     e = 0.0
     for layer in range(layers):
-        lines += [f";LAYER:{layer}", f"G1 Z{0.2 + 0.2 * layer:.2f} F600", f"G1 E{e + 2:.4f} F2400" if layer else "G1 E2"]
+        lines += [
+            f";LAYER:{layer}",
+            f"G1 Z{0.2 + 0.2 * layer:.2f} F600",
+            f"G1 E{e + 2:.4f} F2400" if layer else "G1 E2",
+        ]
         e += 2
         for corner in range(corners):
             x, y = 100 + 20 * (corner % 4 in (1, 2)), 100 + 20 * (corner % 4 in (2, 3))

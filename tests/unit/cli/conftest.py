@@ -1,4 +1,3 @@
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from fakes.served import Served, served
+from fakes.shell import environment
 
 LOCALE = Path(__file__).parents[3] / "fabd" / "locale"
 
@@ -24,12 +24,6 @@ class Outcome:
 
 
 Fabd = Callable[..., Outcome]
-
-
-def environment(**more: str) -> dict[str, str]:
-    """No terminal's, no account's: the same on every machine."""
-    ours = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb", "TZ": "Europe/Paris", "FABD_LANG": "en"}
-    return {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "PYTHONUTF8": "1", **ours, **more}
 
 
 @pytest.fixture

@@ -1,9 +1,14 @@
 """A facilitator at the counter: real commands, a real daemon, a real house."""
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+from fakes.shell import environment
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 COIN = str(SAMPLES / "coin_slic3r.gcode")
@@ -137,14 +142,29 @@ def test_a_prompt_that_nobody_asked_is_told(at) -> None:
     assert at("prompt", "answer", "mk9", "yes").code == 3
 
 
-@pytest.mark.usefixtures("alice")
-def test_watching_says_what_changes_and_ends_with_the_daemon(at, counter) -> None:
-    import threading
+def test_watching_says_what_goes_on_and_ends_with_the_daemon(counter) -> None:
+    with popen("watch", "--json", FABD_SOCKET=str(counter.socket)) as watching:
+        assert watching.stdout is not None
+        first = json.loads(watching.stdout.readline())
+        counter.close()
+        assert watching.wait() == 0
+        watching.stdout.read()
+    assert [machine["id"] for machine in first["machines"]] == ["mk4"]
 
-    timer = threading.Timer(2.0, counter.close)
-    timer.start()
-    told = at("watch", "--json")
-    timer.join()
-    assert told.code == 0
-    snapshots = [json.loads(line) for line in told.out.splitlines()]
-    assert [machine["id"] for machine in snapshots[0]["machines"]] == ["mk4"]
+
+def test_whoever_stops_waiting_leaves_the_job_running(at, counter) -> None:
+    with popen("submit", COIN, "--wait", FABD_SOCKET=str(counter.socket)) as waiting:
+        assert waiting.stderr is not None
+        assert waiting.stderr.readline().startswith(b"Job 1: ")
+        waiting.send_signal(signal.SIGINT)
+        told = waiting.stderr.read().decode()
+        assert waiting.wait() == 130
+    assert told == "Job 1 goes on without you. Look at it with: fabd job show 1\n"
+    assert data(at("job", "show", "1", "--json"))["state"] == "pending"
+
+
+def popen(*arguments: str, **env: str) -> "subprocess.Popen[bytes]":
+    """The command, while it runs."""
+    command = [str(Path(sys.executable).with_name("fabd")), *arguments]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=environment(**env))

@@ -2,9 +2,11 @@
 
 import json
 import socket
+import threading
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from fabd.client import Client, ClientError, Trouble
 from fabd.errors import ConfigError
@@ -41,6 +43,7 @@ def told_in_english(tmp_path: Path) -> str:
     )
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # httpcore leaves the socket to the collector
 def test_a_socket_without_permission(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def refuse(*_given: object) -> None:
         raise PermissionError(13, "Permission denied")
@@ -53,8 +56,6 @@ def test_a_socket_without_permission(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 
 def test_something_else_on_the_socket(fabd, tmp_path: Path) -> None:
-    import threading
-
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(tmp_path / "fabd.sock"))
         other.listen()
@@ -107,8 +108,10 @@ def test_a_reload_that_is_refused_says_why(at, counter) -> None:
 
 def test_a_mistake_of_ours_is_no_traceback(at, counter) -> None:
     counter.reload_fails.append(RuntimeError("a mistake"))
-    told = at("reload")
+    with capture_logs() as logs:
+        told = at("reload")
     assert told.code == 5
+    assert [entry["event"] for entry in logs] == ["request-failed"]
     assert "The daemon failed at this request." in told.err
     assert "Traceback" not in told.err
 

@@ -211,7 +211,7 @@ async def _reload(daemon: Daemon) -> None:
     try:
         await daemon.reload()
     except FabdError as error:
-        log.error("the old configuration is kept", why=str(error))
+        log.warning("the old configuration is kept", why=str(error))
         sdnotify.notify("STATUS=The old configuration is kept: see the log.")
     finally:
         sdnotify.notify("READY=1")

@@ -12,18 +12,13 @@ async def outlive_cancellation(work: "asyncio.Future[T]") -> T:
     cancelled: asyncio.CancelledError | None = None
     while not work.done():
         try:
-            await asyncio.shield(work)
+            await asyncio.wait([work])
         except asyncio.CancelledError as error:
-            if work.cancelled():
-                raise
             cancelled = error
-        except BaseException:
-            break  # the outcome is in `work`
+    result = work.result()  # a failure of the work says more than that somebody stopped waiting for it
     if cancelled is not None:
-        # A failure of the work says more than that somebody stopped waiting for it.
-        work.result()
         raise cancelled
-    return work.result()
+    return result
 
 
 def own(work: Coroutine[Any, Any, T], name: str) -> "asyncio.Task[T]":

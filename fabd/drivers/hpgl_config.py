@@ -50,6 +50,11 @@ class HpglConfig(BaseModel):
     newline: bool = False
     """The cutter needs a line end after each command."""
 
+    @property
+    def answers(self) -> bool:
+        """Whether the machine says anything."""
+        return self.readback == "hp"
+
     def has_room_for(self, x_mm: float, y_mm: float) -> bool:
         """Whether a point lies on the media."""
         return 0 <= x_mm <= self.length_mm and 0 <= y_mm <= self.width_mm

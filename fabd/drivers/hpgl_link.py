@@ -31,6 +31,13 @@ REPLY_S = 5.0
 """An immediate answer takes as long as the bytes before it: one second for 1 KB at 9600 baud."""
 
 
+def held(status: int) -> frozenset[str]:
+    """Why the machine does nothing though it has work: somebody holds it at its panel, or has opened its lever."""
+    if status & LEVER_UP:
+        return frozenset({"cover-open"})
+    return frozenset({"paused"} if status & PANEL_PAUSE else ())
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Position:
     """Where the machine says that its tool is, in plotter units."""

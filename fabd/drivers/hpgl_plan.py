@@ -44,14 +44,16 @@ class Step:
 def plan(file: Path, config: HpglConfig) -> Generator[Step, None, None]:
     """The steps of the run file, in order.
 
-    Raises `JobRejected` at a line that is no plain command, or that leads off the media.
+    Raises `JobRejected` at a line that is no plain command, that cuts from an unknown point, or that leads off the
+    media.
     """
-    step = Step(data=b"")
+    step, placed = Step(data=b""), False
     with file.open("rb") as lines:
         for number, line in enumerate(iter(lambda: lines.readline(LONGEST_LINE_BYTES), b""), start=1):
             match = _COMMAND.fullmatch(line)
-            if match is None:
+            if match is None or (match[1] == b"PD" and not placed):
                 raise JobRejected("cutter-command-unknown", line=number)
+            placed = placed or match[1] == b"PU"
             step = _next_step(step, line, match, config)
             if not config.has_room_for(step.x / UNITS_PER_MM, step.y / UNITS_PER_MM):
                 raise JobRejected(

@@ -17,14 +17,14 @@ class Instant(sa.types.TypeDecorator[datetime]):
     impl = sa.DateTime
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: object) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, _dialect: object) -> datetime | None:
         if value is None:
             return None
         if value.tzinfo is None:
             raise ValueError(f"a naive datetime reached the store: {value}")
         return value.astimezone(UTC).replace(tzinfo=None)
 
-    def process_result_value(self, value: Any, dialect: object) -> datetime | None:
+    def process_result_value(self, value: Any, _dialect: object) -> datetime | None:
         return None if value is None else value.replace(tzinfo=UTC)
 
 

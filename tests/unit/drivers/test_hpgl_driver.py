@@ -43,7 +43,7 @@ class Bench:
         async with Hpgl(self.config) as driver:
             await driver.run(self.attempt)
 
-    async def interrupted(self, when: Callable[[], bool], then: Callable[[Hpgl], Awaitable[None]]) -> Hpgl:
+    async def interrupted(self, when: Callable[[], bool], then: Callable[[Hpgl], Awaitable[None]]) -> None:
         """Run until `when`, cancel, and do `then`, as a session does it."""
         async with Hpgl(self.config) as driver:
             run = asyncio.create_task(driver.run(self.attempt))
@@ -53,7 +53,6 @@ class Bench:
             run.cancel()
             await asyncio.wait([run])
             await then(driver)
-            return driver
 
     def scrap(self) -> None:
         scrap(self.url)
@@ -121,8 +120,13 @@ def test_claims_no_more_than_the_machine_did(tmp_path: Path) -> None:
     bench.scrap()
 
 
-point = st.tuples(st.integers(0, 40 * 200), st.integers(0, 40 * 200))
-drawings = st.lists(st.lists(point, min_size=2, max_size=30), min_size=1, max_size=12)
+def _drawings(reach: int) -> st.SearchStrategy[list[list[tuple[int, int]]]]:
+    """Strokes within `reach` plotter units: short ones fill a buffer, long ones the look-ahead."""
+    point = st.tuples(st.integers(0, reach), st.integers(0, reach))
+    return st.lists(st.lists(point, min_size=2, max_size=40), min_size=1, max_size=12)
+
+
+drawings = st.sampled_from([20, 400, 8000]).flatmap(_drawings)
 
 
 @settings(max_examples=60, deadline=None)
@@ -164,20 +168,17 @@ def test_whatever_the_drawing_and_the_buffer(
 def test_cancelled_in_mid_run_it_lifts_the_tool_and_bills_what_was_done(tmp_path: Path) -> None:
     bench = Bench(tmp_path, squares(40))
 
-    async def cancel() -> None:
-        driver = await bench.interrupted(
-            lambda: bench.cutter.odometer.cut_mm > 200 and bench.cutter.pen_down, lambda driver: driver.stop()
-        )
+    async def stop(driver: Hpgl) -> None:
+        await driver.stop()
         done_mm = bench.cutter.odometer.cut_mm
         assert bench.cutter.at_rest
         await asyncio.sleep(30)
-        bench.cutter.step(asyncio.get_running_loop().time())
+        final = await driver.read()
         assert bench.cutter.odometer.cut_mm == done_mm
-        final = driver._reading()
         assert final.phase is Phase.IDLE
         assert 0 < final.used[Meter.CUT_MM] <= done_mm
 
-    run_in_virtual_time(cancel())
+    run_in_virtual_time(bench.interrupted(lambda: bench.cutter.odometer.cut_mm > 200 and bench.cutter.pen_down, stop))
     assert not bench.cutter.pen_down
     assert bench.cutter.strokes[:-1] == bench.drawing.geometry[: len(bench.cutter.strokes) - 1]
     bench.scrap()
@@ -191,14 +192,10 @@ def test_after_a_stop_the_final_reading_is_the_last_one_proven(tmp_path: Path) -
         await driver.stop()
         finals.append(await driver.read())
 
-    run_in_virtual_time(_wait(bench.interrupted(lambda: bench.cutter.odometer.cut_mm > 100, stop_and_read)))
+    run_in_virtual_time(bench.interrupted(lambda: bench.cutter.odometer.cut_mm > 100, stop_and_read))
     last = bench.attempt.readings[-1]
     assert (finals[0].position, finals[0].used) == (last.position, last.used)
     bench.scrap()
-
-
-async def _wait(work: Awaitable[object]) -> None:
-    await work
 
 
 def test_stop_twice_is_stop_once_and_another_run_begins_anew(tmp_path: Path) -> None:
@@ -213,7 +210,7 @@ def test_stop_twice_is_stop_once_and_another_run_begins_anew(tmp_path: Path) -> 
         assert bench.cutter.strokes == bench.drawing.geometry
         assert again.readings[-1].position == bench.program.length
 
-    run_in_virtual_time(_wait(bench.interrupted(lambda: bench.cutter.odometer.cut_mm > 100, twice)))
+    run_in_virtual_time(bench.interrupted(lambda: bench.cutter.odometer.cut_mm > 100, twice))
     assert not bench.cutter.pen_down
     bench.scrap()
 
@@ -290,13 +287,12 @@ def test_a_pause_waits_at_a_point_where_the_tool_is_up(tmp_path: Path) -> None:
             await asyncio.sleep(6)
             bench.attempt.shut()
             await driver.pause()
-            await asyncio.sleep(8)
             cut_mm = bench.cutter.odometer.cut_mm
             assert not bench.cutter.pen_down
             assert bench.cutter.at_rest
-            assert bench.attempt.readings[-1].phase is Phase.PAUSED
+            assert bench.attempt.readings[-1].used[Meter.CUT_MM] == pytest.approx(cut_mm)
             await asyncio.sleep(300)
-            bench.cutter.step(asyncio.get_running_loop().time())
+            assert bench.attempt.readings[-1].phase is Phase.PAUSED
             assert bench.cutter.odometer.cut_mm == cut_mm
             await driver.resume()
             bench.attempt.open()
@@ -305,6 +301,29 @@ def test_a_pause_waits_at_a_point_where_the_tool_is_up(tmp_path: Path) -> None:
     run_in_virtual_time(pause())
     check_made_whole(bench)
     assert bench.attempt.longest_silence_s() < 1
+    bench.scrap()
+
+
+def test_a_pause_in_a_long_stroke_returns_and_holds_behind_it(tmp_path: Path) -> None:
+    zigzag = [(x, 4000 * (x // 400 % 2)) for x in range(0, 16_000, 400)]
+    bench = Bench(tmp_path, Drawing(strokes=[zigzag, [(0, 0), (400, 0)]]))
+
+    async def pause() -> None:
+        async with Hpgl(bench.config) as driver:
+            run = asyncio.create_task(driver.run(bench.attempt))
+            await asyncio.sleep(6)
+            bench.attempt.shut()
+            await driver.pause()
+            assert bench.cutter.pen_down
+            await asyncio.sleep(300)
+            assert len(bench.cutter.strokes) == 1
+            assert not bench.cutter.pen_down
+            assert bench.attempt.readings[-1].phase is Phase.PAUSED
+            bench.attempt.open()
+            await run
+
+    run_in_virtual_time(pause())
+    check_made_whole(bench)
     bench.scrap()
 
 
@@ -457,6 +476,7 @@ def test_bounds(tmp_path: Path, extents: tuple[float, ...], codes: list[str]) ->
         (b"SP1;\nPU0,0;\nLBhello\x03\n", "cutter-command-unknown"),
         (b"SP1;\nPU0,0;\n\x1b.K", "cutter-command-unknown"),
         (b"P" * 100_000, "cutter-command-unknown"),
+        (b"SP1;\nPD40,40;\n", "cutter-command-unknown"),
     ],
 )
 def test_no_byte_is_sent_of_a_file_that_is_not_what_its_program_says(

@@ -25,8 +25,10 @@ lint: $(VENV)/.dev-installed
 	$(BIN)/ruff format --check
 
 translations: $(VENV)/.dev-installed
-	$(BIN)/pybabel -q extract --no-location --sort-output --project=fabd --output=fabd/locale/fabd.pot fabd
-	$(BIN)/pybabel -q update --no-fuzzy-matching --domain=fabd --input-file=fabd/locale/fabd.pot --output-dir=fabd/locale
+	@mkdir -p build
+	$(BIN)/pybabel -q extract --no-location --sort-output --output=build/fabd.pot fabd
+	$(BIN)/pybabel -q update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date \
+		--domain=fabd --input-file=build/fabd.pot --output-dir=fabd/locale
 	$(BIN)/pybabel -q compile --domain=fabd --directory=fabd/locale
 
 venv: $(VENV)/.dev-installed

@@ -40,11 +40,11 @@ class Options(View):
 
 @router.post("/quote", openapi_extra=BODY)
 async def quote(
-    request: Request, house: TheHouse, caller: Facilitator, options: Annotated[Options, Query()]
+    request: Request, house: TheHouse, _caller: Facilitator, options: Annotated[Options, Query()]
 ) -> QuoteView:
     """What the file in the body would cost, and whether the member may run it. Changes nothing."""
     async with received(request, house.store.path) as file:
-        return await intake.quote(house, file, options.wish, caller)
+        return await intake.quote(house, file, options.wish)
 
 
 @router.post("/jobs", status_code=HTTPStatus.CREATED, openapi_extra=BODY)

@@ -6,7 +6,8 @@ import traceback
 
 import typer
 
-from fabd.cli import screen, words
+from fabd import words
+from fabd.cli import screen
 from fabd.cli.borrowed import in_our_words
 from fabd.cli.exits import Exit
 from fabd.client import ClientError, Trouble

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from fabd.cli import screen, tables, words
+from fabd import words
+from fabd.cli import screen, tables
 from fabd.cli.desk import Desk, noun, verb
 from fabd.cli.machine import Machine
 from fabd.i18n import _

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fabd.cli.words import harmless
+from fabd.words import harmless
 
 if TYPE_CHECKING:
     from rich.console import Console

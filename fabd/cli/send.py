@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from fabd.cli import screen, tables, waiting, words
+from fabd import words
+from fabd.cli import screen, tables, waiting
 from fabd.cli.desk import Desk, verb
 from fabd.cli.exits import Exit
 from fabd.i18n import _

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from fabd.cli import words
+from fabd import words
 from fabd.cli.screen import card, table
 from fabd.i18n import _
 

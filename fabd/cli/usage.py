@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fabd.cli import screen, tables, words
+from fabd import words
+from fabd.cli import screen, tables
 from fabd.cli.desk import Desk, noun, verb
 from fabd.cli.exits import Exit
 from fabd.i18n import _, ngettext

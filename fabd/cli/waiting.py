@@ -3,7 +3,8 @@
 import time
 from typing import TYPE_CHECKING
 
-from fabd.cli import screen, tables, words
+from fabd import words
+from fabd.cli import screen, tables
 from fabd.cli.desk import Desk
 from fabd.cli.exits import Exit
 from fabd.i18n import _

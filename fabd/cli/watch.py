@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from fabd.cli import screen, tables, words
+from fabd import words
+from fabd.cli import screen, tables
 from fabd.cli.desk import Desk, verb
 from fabd.i18n import _
 

@@ -45,7 +45,9 @@ class Cutter:
         self._rest = lines.pop()
         for raw in lines:
             self._end += 1
-            yield from self._command(raw)
+            command = self._command(raw)
+            if command is not None:
+                yield command
         if len(self._rest) > CHUNK_BYTES:
             if not self._rest.lstrip().startswith(b";"):
                 raise JobRejected("marlin-line-too-long", line=self._line + 1, limit=LONGEST_COMMAND_BYTES)
@@ -53,15 +55,16 @@ class Cutter:
             self._rest = b";"
 
     def finish(self) -> Iterator[Command]:
-        """The command of a last line without an end."""
-        yield from self._command(self._rest)
+        """The command of a last line without an end, if there is one."""
+        command = self._command(self._rest)
+        if command is not None:
+            yield command
 
-    def _command(self, raw: bytes) -> Iterator[Command]:
+    def _command(self, raw: bytes) -> Command | None:
         self._line += 1
         self._end += len(raw)
         text = command_of(raw, self._line)
-        if text:
-            yield Command(text, self._end, self._line)
+        return Command(text, self._end, self._line) if text else None
 
 
 def refuse_unsendable(file: Path) -> None:

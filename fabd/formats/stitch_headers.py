@@ -19,7 +19,7 @@ _PEC_STITCHES = 512  # from the start of the PEC block to that of the stitches
 _PEC_COLOURS = 48
 _JEF_COLOURS, _JEF_COUNT, _JEF_BOX, _JEF_SMALLEST = 24, 28, 36, 0x74
 _VP3_MAGIC = b"%vsm%\0"
-_WORD_CONTROL = 0x80
+_CONTROL = 0x80  # first byte of a pair in EXP and JEF
 _EXP_CONTROLS = frozenset({0x80, 0x04, 0x02, 0x01})  # trim, jump, stitch, colour
 _JEF_CONTROLS = frozenset({0x02, 0x01})  # jump, colour
 _JEF_END = 0x10
@@ -29,7 +29,8 @@ _JEF_END = 0x10
 class Header:
     """What the maker says; `None` where the language says nothing. Sizes in millimetres."""
 
-    stitches: int | None = None
+    commands: int | None = None
+    """Stitches and jumps together."""
     colour_changes: int | None = None
     width_mm: float | None = None
     height_mm: float | None = None
@@ -80,7 +81,7 @@ def _dst(data: bytes) -> Header:
     box = [fields.get(side) for side in ("+X", "-X", "+Y", "-Y")]
     right, left, top, bottom = (side or 0 for side in box)
     return Header(
-        stitches=said,
+        commands=said,
         colour_changes=fields.get("CO"),
         width_mm=None if None in box else (right + left) / 10,
         height_mm=None if None in box else (top + bottom) / 10,
@@ -105,12 +106,10 @@ def _pes(data: bytes) -> Header:
 
 def _jef(data: bytes) -> Header:
     start, count = _number(data, 0, 4), _number(data, _JEF_COUNT, 4)
-    if len(data) < _JEF_SMALLEST:
-        raise _cut_off("no header")
-    words, ends = _words(data, start, _JEF_CONTROLS)
-    if not ends:
+    end = _end_of_pairs(data, start, _JEF_CONTROLS, end_mark=_JEF_END)
+    if end is None:
         raise _cut_off("no end mark")
-    if words < count:
+    if (words := (end - start) // 2) < count:
         raise _cut_off(f"{words} < {count}")
     left, top, right, bottom = (_number(data, _JEF_BOX + 4 * side, 4) for side in range(4))
     return Header(
@@ -121,29 +120,30 @@ def _jef(data: bytes) -> Header:
 
 
 def _exp(data: bytes) -> Header:
-    _words(data, 0, _EXP_CONTROLS)
+    _end_of_pairs(data, 0, _EXP_CONTROLS, end_mark=None)
     return Header()
 
 
-def _words(data: bytes, start: int, controls: frozenset[int]) -> tuple[int, bool]:
-    """Walk over pairs of bytes; a control is followed by a second pair. How many there are, and whether JEF's end came.
+def _end_of_pairs(data: bytes, start: int, controls: frozenset[int], end_mark: int | None) -> int | None:
+    """Walk over pairs of bytes, of which a control is followed by a second pair, to behind the end mark.
 
-    Raises `JobRejected` when the file ends inside of a command, or holds one that nobody knows.
+    `None` where the data ends without one. Raises `JobRejected` where it ends inside of a command, or holds one that
+    nobody knows.
     """
     at = start
     while at + 2 <= len(data):
-        if data[at] != _WORD_CONTROL:
+        if data[at] != _CONTROL:
             at += 2
             continue
         control = data[at + 1]
-        if controls is _JEF_CONTROLS and control == _JEF_END:
-            return (at + 2 - start) // 2, True
+        if control == end_mark:
+            return at + 2
         if control not in controls:
-            raise JobRejected("stitches-damaged", offset=at, found=f"80 {control:02x}")
+            raise JobRejected("stitches-damaged", offset=at, found=f"{_CONTROL:02x} {control:02x}")
         at += 4
     if at != len(data):
-        raise _cut_off(f"{at - len(data)} bytes")
-    return (at - start) // 2, False
+        raise _cut_off(f"{at} > {len(data)}")
+    return None
 
 
 def _vp3(data: bytes) -> Header:

@@ -164,7 +164,7 @@ def _threads(language: str, pattern: EmbPattern, count: int) -> Iterator[Thread]
 
 def _claims(said: Header) -> dict[str, Param]:
     claims = {
-        "stitches": said.stitches,
+        "commands": said.commands,
         "colour_changes": said.colour_changes,
         "width_mm": said.width_mm,
         "height_mm": said.height_mm,

@@ -1,12 +1,12 @@
 """SVG attributes as numbers, and shapes as segments of their outline.
 
-svgelements does the geometry; it takes whatever it cannot read for zero, or stops there, so every attribute is
-checked before it is handed over. Units: SVG 1.1, sections 4.2 and 7.10, with CSS's 96 pixels to the inch.
+svgelements does the geometry; it takes whatever it cannot read for zero, or stops there, and its numbers have no
+trailing point. So every attribute is checked here, and handed over in numbers that are written one way. Units: SVG 1.1, sections 4.2 and 7.10, with CSS's 96 pixels to the inch.
 """
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from svgelements import Ellipse, Matrix, Path, PathSegment, Polyline, Rect
@@ -31,9 +31,9 @@ _LENGTH = re.compile(rf"\s*({_NUMBER})([A-Za-z]*|%)\s*", re.ASCII)
 _NUMBERS = re.compile(_NUMBER, re.ASCII)
 _SEPARATORS = re.compile(r"[\s,]*", re.ASCII)
 _PATH_PART = re.compile(r"([MmZzLlHhVvCcSsQqTtAa])([^MmZzLlHhVvCcSsQqTtAa]*)")
-_PATH_COUNTS: Mapping[str, int] = {"M": 2, "L": 2, "H": 1, "V": 1, "C": 6, "S": 4, "Q": 4, "T": 2}
-# The two flags of an arc may stand without anything between them and the next number.
-_ARC = re.compile(r"[\s,]*".join(["", *[_NUMBER] * 3, "[01]", "[01]", *[_NUMBER] * 2]), re.ASCII)
+_PATH_COUNTS: Mapping[str, int] = {"M": 2, "L": 2, "H": 1, "V": 1, "C": 6, "S": 4, "Q": 4, "T": 2, "Z": 0}
+# The two flags of an arc may stand without anything between them and the next number; numbers are never split.
+_ARC = re.compile(r"[\s,]*".join(["", *[f"((?>{_NUMBER}))"] * 3, *["([01])"] * 2, *[f"((?>{_NUMBER}))"] * 2]), re.ASCII)
 _SUBPATHS = re.compile(r"(?=[Mm])")
 _TRANSFORM = re.compile(r"[\s,]*(matrix|translate|scale|rotate|skewX|skewY)\s*\(([^()]*)\)")
 _TRANSFORM_COUNTS: Mapping[str, tuple[int, ...]] = {
@@ -122,10 +122,14 @@ class Attributes:
             return Matrix()
         if _SEPARATORS.fullmatch(_TRANSFORM.sub("", text)) is None:
             raise self.wrong("transform")
-        for name, arguments in _TRANSFORM.findall(text):
-            if len(self.numbers("transform", arguments)) not in _TRANSFORM_COUNTS[name]:
-                raise self.wrong("transform")
-        return Matrix(text)
+        steps = [(name, self.numbers("transform", arguments)) for name, arguments in _TRANSFORM.findall(text)]
+        if not all(len(numbers) in _TRANSFORM_COUNTS[name] for name, numbers in steps):
+            raise self.wrong("transform")
+        return Matrix(" ".join(f"{name}({_written(numbers)})" for name, numbers in steps))
+
+
+def _written(numbers: Iterable[float]) -> str:
+    return " ".join(map(repr, numbers))
 
 
 def outline(attributes: Attributes, viewport: Viewport) -> Iterator[PathSegment]:
@@ -140,27 +144,34 @@ def _path(attributes: Attributes, _: Viewport) -> Iterator[PathSegment]:
     text = attributes.values.get("d", "").strip()
     if text in ("", "none"):
         return
-    if text[0] not in "Mm" or not all(_is_path_part(attributes, *part) for part in _PATH_PART.findall(text)):
+    if text[0] not in "Mm":
         raise attributes.wrong("d")
+    text = "".join(_path_part(attributes, command, arguments) for command, arguments in _PATH_PART.findall(text))
     x = y = 0.0
     # svgelements looks for the start of each subpath from the front, so each is read by itself.
     for subpath in _SUBPATHS.split(text)[1:]:
         try:
             path = Path(f"M{x!r},{y!r}{subpath}")
-        except (ValueError, TypeError, IndexError, ArithmeticError) as error:
+        except (ValueError, ArithmeticError) as error:  # an arc between points that are too far apart or too near
             raise attributes.wrong("d") from error
         yield from path
         x, y = path.current_point
 
 
-def _is_path_part(attributes: Attributes, command: str, arguments: str) -> bool:
-    """Whether a command of a path has the numbers that it takes, once or several times."""
-    count = len(attributes.numbers("d", arguments))
-    if command in "Zz":
-        return count == 0
+def _path_part(attributes: Attributes, command: str, arguments: str) -> str:
+    """A command of a path with its numbers, which it takes once or several times."""
+    numbers = attributes.numbers("d", arguments)
     if command in "Aa":
-        return count > 0 and _SEPARATORS.fullmatch(_ARC.sub("", arguments)) is not None
-    return count > 0 and count % _PATH_COUNTS[command.upper()] == 0
+        arcs = _ARC.findall(arguments)
+        if not arcs or _SEPARATORS.fullmatch(_ARC.sub("", arguments)) is None:
+            raise attributes.wrong("d")
+        return command + " ".join(
+            f"{_written(map(float, arc[:3]))} {arc[3]} {arc[4]} {_written(map(float, arc[5:]))}" for arc in arcs
+        )
+    count = _PATH_COUNTS[command.upper()]
+    if bool(numbers) is not bool(count) or (count and len(numbers) % count):
+        raise attributes.wrong("d")
+    return command + _written(numbers)
 
 
 def _rect(attributes: Attributes, viewport: Viewport) -> Iterator[PathSegment]:

@@ -21,30 +21,13 @@ _SVG = "{http://www.w3.org/2000/svg}"
 _HREFS = ("href", "{http://www.w3.org/1999/xlink}href")
 _GROUPS = frozenset({"g", "a", "symbol"})
 _TEXTS = frozenset({"text", "flowRoot"})
+# A symbol is drawn through `<use>` alone.
 _NEVER_DRAWN = frozenset(
     {
-        *(
-            "defs",
-            "symbol",
-            "clipPath",
-            "mask",
-            "marker",
-            "pattern",
-            "linearGradient",
-            "radialGradient",
-            "meshgradient",
-        ),
-        *("filter", "style", "script", "title", "desc", "metadata", "view", "cursor", "font", "font-face"),
-        *(
-            "animate",
-            "animateColor",
-            "animateMotion",
-            "animateTransform",
-            "set",
-            "color-profile",
-            "solidColor",
-            "hatch",
-        ),
+        *("defs", "symbol", "clipPath", "mask", "marker", "pattern", "hatch", "filter"),
+        *("linearGradient", "radialGradient", "meshgradient", "solidColor", "color-profile"),
+        *("style", "script", "title", "desc", "metadata", "view", "cursor", "font", "font-face"),
+        *("animate", "animateColor", "animateMotion", "animateTransform", "set"),
     }
 )
 

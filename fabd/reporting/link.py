@@ -5,10 +5,10 @@ Everything that we publish goes at QoS 1, one message in flight. Topic names are
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, Never
+from typing import Any, Never, TypeVar
 
 import aiomqtt
 from aiomqtt import Message, ProtocolVersion
@@ -32,6 +32,7 @@ UNSUPPORTED_PROTOCOL_VERSION = 0x84
 FAILURE = 0x80
 """Reason codes from here on are refusals (MQTT 5.0, section 2.4; 3.1.1, section 3.9.3)."""
 
+T = TypeVar("T")
 Handler = Callable[[Message], None]
 
 
@@ -76,7 +77,7 @@ class Link:
         async with self._slot:
             self._client.refusal = None
             with _wrapped():
-                await self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
+                await _heed(self._client.publish(topic, payload, qos=1, retain=retain, properties=properties))
             if self._client.refusal is not None:
                 raise TopicRefused("mqtt-publish-refused", topic=topic, detail=self._client.refusal)
 
@@ -84,7 +85,7 @@ class Link:
         """Have `handler` called for what arrives on `topic_filter`; it must not block."""
         self._handlers.append((topic_filter, handler))
         with _wrapped():
-            granted = await self._client.subscribe(topic_filter, qos=1)
+            granted = await _heed(self._client.subscribe(topic_filter, qos=1))
         code = granted[0]
         if (code if isinstance(code, int) else code.value) >= FAILURE:
             raise TopicRefused("mqtt-subscribe-refused", topic=topic_filter, detail=str(code))
@@ -162,6 +163,21 @@ class _Client(aiomqtt.Client):
         if reason_code.is_failure:
             self.refusal = str(reason_code)
         super()._on_publish(client, userdata, mid, reason_code, properties)
+
+
+async def _heed(call: Coroutine[Any, Any, T]) -> T:
+    """Await `call`, and let no cancellation get lost in it.
+
+    aiomqtt waits with `asyncio.wait_for`, which forgets a cancellation that comes in the same turn as the answer
+    (python/cpython#86296, mended in Python 3.12).
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    before = task.cancelling()
+    result = await call
+    if task.cancelling() > before:
+        raise asyncio.CancelledError
+    return result
 
 
 def properties(packet: int, **values: object) -> Properties:

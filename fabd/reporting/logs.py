@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor
@@ -24,8 +24,11 @@ LOUD = ("aiomqtt", "alembic", "amqtt", "asyncio", "httpcore", "httpx", "mqtt", "
 """Libraries that tell more than anybody asked for: only their warnings are heard."""
 
 
-def set_up(level: str = "INFO", *, json: bool | None = None) -> None:
-    """Send everything that anybody logs to standard error; `json` chooses, else whether a person is there to read."""
+def set_up(level: str = "INFO", *, json: bool | None = None, stream: TextIO | None = None) -> None:
+    """Send everything that anybody logs to `stream`, else to standard error.
+
+    `json` chooses the form; without it, it is whether a person is there to read.
+    """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -36,7 +39,7 @@ def set_up(level: str = "INFO", *, json: bool | None = None) -> None:
         _with_sentence,
     ]
     as_json = _read_by_a_program() if json is None else json
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=_last(as_json)))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in LOUD:

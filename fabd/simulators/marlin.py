@@ -1,7 +1,7 @@
 """A printer with Marlin 2.1 that is not there: it heats, moves and counts, and speaks as a real one was heard to speak.
 
-`sim://marlin?seed=1&speed=50`: heating, cooling and motion go `speed` times faster than they would; what is said each
-second is said each second.
+`sim://marlin?seed=1&speed=50`: warming up and motion go `speed` times faster than they would. What is said each second
+is said each second.
 """
 
 import math
@@ -59,6 +59,16 @@ class SimulatedMarlin:
     @property
     def bed_target_c(self) -> float:
         return self.firmware.bed.target_c
+
+    @property
+    def busy(self) -> bool:
+        """Whether a command is under way that was not answered yet."""
+        return self._current is not None
+
+    @property
+    def lost_bytes(self) -> int:
+        """What arrived, and did not fit into the receive buffer, since the last reset."""
+        return self._receiver.lost_bytes
 
     @property
     def at_rest(self) -> bool:

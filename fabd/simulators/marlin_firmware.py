@@ -10,8 +10,9 @@ from fabd.simulators.marlin_motion import Axes, Move, Odometer
 
 PLANNER = 16  # BLOCK_BUFFER_SIZE
 COLDEST_EXTRUSION_C = 170.0  # EXTRUDE_MINTEMP
-NOZZLE_C_S, BED_C_S = 3.0, 1.0
-"""How fast they warm up, in the machine's own time; they cool three times slower."""
+NOZZLE_WARMS_C_S, NOZZLE_COOLS_C_S = 3.0, 1.0
+BED_WARMS_C_S, BED_COOLS_C_S = 1.0, 0.3
+"""They warm up in the machine's own time, and cool in the caller's: the hosts of fast machines are no faster."""
 
 _CODE = re.compile(r"([GMT])[ ]*0*(\d+)")
 _WORD = re.compile(r"([A-Z])[ ]*([-+]?(?:\d+\.?\d*|\.\d+))?")
@@ -29,15 +30,15 @@ Words = Mapping[str, float]
 class Firmware:
     """Axes, heaters and planner since the last reset.
 
-    Times are seconds of the caller's clock, in which heat and motion go `speed` times faster than on a real machine.
+    Times are seconds of the caller's clock, in which warming up and motion go `speed` times faster than on a real machine.
     """
 
     def __init__(
         self, odometer: Odometer, refused: deque[str], *, speed: float, emergency_parser: bool, now_s: float
     ) -> None:
         self.axes = Axes()
-        self.nozzle = Heater(NOZZLE_C_S * speed, NOZZLE_C_S * speed / 3)
-        self.bed = Heater(BED_C_S * speed, BED_C_S * speed / 3)
+        self.nozzle = Heater(NOZZLE_WARMS_C_S * speed, NOZZLE_COOLS_C_S)
+        self.bed = Heater(BED_WARMS_C_S * speed, BED_COOLS_C_S)
         self.fan = 0.0
         self.said: list[str] = []
         self.report_s = math.inf

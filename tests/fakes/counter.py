@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiomqtt
-from fakes.broker import PASSWORD
 
 from fabd.metering import ledger
 from fabd.reporting.mqtt import Connection, Feed, Pace, keep_connected, parse
 from fabd.store import Connection as Rows
 from fabd.store import Store
 from fabd.tasks import end, own
+from fakes.broker import PASSWORD
 from unit.metering.samples import AT, add_attempt, charge, line
 
 SITE = "wazemmes"

@@ -69,9 +69,9 @@ class Firmware:
         if code == "M105":
             return f"ok {self.temperatures}\n" if self._answers_m105 else "ok\n"
         if code in ("M104", "M109"):
-            self.targets["T"] = float(rest.strip("S"))
+            self.targets["T"] = float(rest.rpartition("S")[2])
         elif code in ("M140", "M190"):
-            self.targets["B"] = float(rest.strip("S"))
+            self.targets["B"] = float(rest.rpartition("S")[2])
         if code not in ("M108", "M155", "M400", "M410"):
             self.taken.append(command)
         elif code == "M155":
@@ -153,9 +153,10 @@ class OnTcp:
             self._connection = None
 
     def pull(self) -> None:
-        asyncio.get_running_loop().remove_reader(self._listener)
+        if self._listener.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(self._listener)
+            self._listener.close()
         self._hang_up()
-        self._listener.close()
 
 
 @asynccontextmanager

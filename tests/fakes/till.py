@@ -122,7 +122,9 @@ class Till:
 
     def _complete_until(self, held: sqlite3.Connection, ledger: str) -> int:
         """The number up to which nothing is missing."""
-        query = "SELECT MIN(seq) FROM (SELECT 0 AS seq UNION SELECT seq FROM line WHERE ledger = :l) WHERE seq + 1 NOT IN"
+        query = (
+            "SELECT MIN(seq) FROM (SELECT 0 AS seq UNION SELECT seq FROM line WHERE ledger = :l) WHERE seq + 1 NOT IN"
+        )
         found = held.execute(f"{query} (SELECT seq FROM line WHERE ledger = :l)", {"l": ledger}).fetchone()
         complete: int = found[0]
         return complete

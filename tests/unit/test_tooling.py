@@ -1,8 +1,11 @@
 """What holds the workshop together: pinned versions, the commands that the documents name, the scripts."""
 
 import re
+import shutil
 import subprocess
+import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -55,6 +58,23 @@ def test_make_venv_says_what_to_do_without_a_python(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert "Python 3.11" in result.stderr
     assert not (tmp_path / "venv").exists()
+
+
+def test_a_wheel_carries_what_is_no_code(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(ROOT / "fabd", source / "fabd", ignore=shutil.ignore_patterns("*.mo", "__pycache__"))
+    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    built = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as content:
+        names = set(content.namelist())
+    assert "fabd/locale/fr/LC_MESSAGES/fabd.mo" in names
+    assert {f"fabd/config/defaults/{file}.toml" for file in ("levels", "materials", "tariff")} <= names
+    assert "fabd/py.typed" in names
+    assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]

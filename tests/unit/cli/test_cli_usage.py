@@ -60,7 +60,7 @@ def test_help_is_in_the_language_of_the_environment(fabd) -> None:
     english, french = fabd("job", "list", "--help"), fabd("job", "list", "--help", FABD_LANG="", LANG="fr_FR.UTF-8")
     assert "Usage: fabd job list" in english.out
     assert "Show this page and stop." in english.out
-    assert "Usage : fabd job list" in french.out
+    assert "Usage\u00a0: fabd job list" in french.out
     assert "Afficher cette page et s’arrêter." in french.out
     assert "Avec chaque commande" in french.out
 

@@ -14,7 +14,15 @@ def test_frames_as_the_reprap_wiki_writes_them() -> None:
 
 @pytest.mark.parametrize(
     ("line", "number"),
-    [(b"Resend: 12", 12), (b"Resend:7", 7), (b"rs 4", 4), (b"rs N4", 4), (b"Resend: N9", 9), (b"ok", None), (b"rsx", None)],
+    [
+        (b"Resend: 12", 12),
+        (b"Resend:7", 7),
+        (b"rs 4", 4),
+        (b"rs N4", 4),
+        (b"Resend: N9", 9),
+        (b"ok", None),
+        (b"rsx", None),
+    ],
 )
 def test_resend_number(line: bytes, number: int | None) -> None:
     assert resend_number(line) == number
@@ -36,12 +44,16 @@ def test_temperatures() -> None:
     assert temperatures(b"X:1.00 Y:2.00 Z:0.20 E:0.00 Count X:80") == ()
 
 
-@pytest.mark.parametrize("command", [b"G28", b"G28 X", b"G4 P100", b"M109 S200", b"M190 S60", b"M400", b"G29", b"T1", b"M600"])
+@pytest.mark.parametrize(
+    "command", [b"G28", b"G28 X", b"G4 P100", b"M109 S200", b"M190 S60", b"M400", b"G29", b"T1", b"M600"]
+)
 def test_slow_commands(command: bytes) -> None:
     assert takes_long(command)
 
 
-@pytest.mark.parametrize("command", [b"G1 X1", b"G0", b"G2 X1 I1", b"M104 S200", b"M4000", b"G280", b"G92 E0", b"M117 T1"])
+@pytest.mark.parametrize(
+    "command", [b"G1 X1", b"G0", b"G2 X1 I1", b"M104 S200", b"M4000", b"G280", b"G92 E0", b"M117 T1"]
+)
 def test_quick_commands(command: bytes) -> None:
     assert not takes_long(command)
 
@@ -64,7 +76,11 @@ def test_errors_of_the_line_are_no_faults() -> None:
 @pytest.mark.parametrize(
     ("line", "code", "words"),
     [
-        (b"Error:Heating failed, system stopped! Heater_ID: 0", "marlin-error", "Heating failed, system stopped! Heater_ID: 0"),
+        (
+            b"Error:Heating failed, system stopped! Heater_ID: 0",
+            "marlin-error",
+            "Heating failed, system stopped! Heater_ID: 0",
+        ),
         (b"Error:Printer halted. kill() called!", "marlin-halted", "Printer halted. kill() called!"),
         (b"echo: cold extrusion prevented", "marlin-error", "cold extrusion prevented"),
     ],

@@ -14,7 +14,7 @@ from fabd.drivers.marlin_program import (
     refuse_unsendable,
 )
 
-PIECE = b"\xef\xbb\xbf; made by hand\r\nG28 ; home\r\n\r\n  g1 x10 (over) y5\r\nN7 G1 X2*87\nM117 Hello\nG1 X3 ; last"
+PIECE = b"\xef\xbb\xbf; made by hand\r\nG28 ; home\r\n\r\n  g1 x10 (over) y5\r\nN7 G1 X2*101\nM117 Hello\nG1 X3 ; last"
 COMMANDS = [b"G28", b"G1 X10  Y5", b"G1 X2", b"M117 Hello", b"G1 X3"]
 
 
@@ -44,9 +44,7 @@ def test_an_end_is_the_offset_behind_its_line(lines: list[bytes], size: int) -> 
 def test_an_endless_comment_takes_no_memory_and_moves_no_offset() -> None:
     data = b"; " + b"x" * (5 * CHUNK_BYTES) + b"\nG28\n"
     cutter = Cutter()
-    found = [
-        command for at in range(0, len(data), CHUNK_BYTES) for command in cutter.cut(data[at : at + CHUNK_BYTES])
-    ]
+    found = [command for at in range(0, len(data), CHUNK_BYTES) for command in cutter.cut(data[at : at + CHUNK_BYTES])]
     assert found == [Command(b"G28", len(data), 2)]
 
 
@@ -85,8 +83,13 @@ def test_the_longest_command_is_sent(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "code"),
-    [(b"M0", "marlin-prompt-stop"), (b"M00 INSERT THE NUT", "marlin-prompt-stop"), (b"M1", "marlin-prompt-stop")]
-    + [(b"M601", "marlin-prompt-stop"), (b"M600", "marlin-prompt-filament")],
+    [
+        (b"M0", "marlin-prompt-stop"),
+        (b"M00 INSERT THE NUT", "marlin-prompt-stop"),
+        (b"M1", "marlin-prompt-stop"),
+        (b"M601", "marlin-prompt-stop"),
+        (b"M600", "marlin-prompt-filament"),
+    ],
 )
 def test_where_a_person_is_needed_a_person_is_asked(text: bytes, code: str) -> None:
     prompt = prompt_of(Command(text, 100, 12))

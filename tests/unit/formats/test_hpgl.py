@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 from hypothesis import example, given
@@ -10,10 +11,11 @@ from hypothesis import strategies as st
 from fabd.errors import JobRejected
 from fabd.formats.contract import Analysis
 from fabd.formats.hpgl import Hpgl
-from fabd.messages import catalogue
+from fabd.messages import Message, catalogue
 from fabd.model import Meter
 
 SAMPLES = Path(__file__).parents[2] / "samples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
 def read(text: str | bytes) -> Analysis:
@@ -24,9 +26,9 @@ def sample(name: str) -> Analysis:
     return Hpgl().analyse((SAMPLES / name).read_bytes(), name)
 
 
-def sentence(error: JobRejected) -> str:
+def sentence(message: Message) -> str:
     """Raises `KeyError` where the catalogue has none, or one that wants other parameters."""
-    return catalogue()[error.message.code].format(**error.message.params)
+    return catalogue()[message.code].format(**message.params)
 
 
 def plain(text: str) -> str:
@@ -46,13 +48,14 @@ def points(analysis: Analysis) -> list[tuple[float, float]]:
 def refusal(text: str | bytes) -> tuple[str, int | None]:
     with pytest.raises(JobRejected) as caught:
         read(text)
-    assert sentence(caught.value)
+    assert sentence(caught.value.message)
     offset = caught.value.message.params.get("offset")
     assert offset is None or isinstance(offset, int)
     return caught.value.message.code, offset
 
 
 def remarks(analysis: Analysis) -> dict[str, dict[str, object]]:
+    assert all(sentence(remark) for remark in analysis.program.remarks)
     return {remark.code: dict(remark.params) for remark in analysis.program.remarks}
 
 
@@ -106,6 +109,17 @@ def test_gnuplot_is_refused_since_its_size_is_nowhere() -> None:
 )
 def test_real_files_are_recognised(name: str) -> None:
     assert Hpgl().recognises((SAMPLES / name).read_bytes()[:65_536], "no-name")
+
+
+def test_the_example_is_what_its_page_says() -> None:
+    data = (EXAMPLES / "sticker.hpgl").read_bytes()
+    assert run_path(str(EXAMPLES / "make_examples.py"))["sticker"]().encode() == data
+    analysis = Hpgl().analyse(data, "sticker.hpgl")
+    extents = analysis.program.extents
+    assert extents is not None
+    assert (extents.width_mm, extents.height_mm) == (60.0, 40.0)
+    assert analysis.program.curve.total == {Meter.CUT_MM: 348.232, Meter.TRAVEL_MM: 80.205, Meter.VINYL_MM: 61.0}
+    assert remarks(analysis) == {}
 
 
 @pytest.mark.parametrize("text", [b"in;pu;", b"INSP1PU0,0", b"\x1b.Y\x1b.I81;;17:\nIN\n", b" PA 0 0", b"IN"])
@@ -276,7 +290,7 @@ def test_wild_bytes_are_refused_in_words(data: bytes) -> None:
     try:
         read(data)
     except JobRejected as error:
-        sentence(error)
+        sentence(error.message)
 
 
 WORDS = """
@@ -290,7 +304,7 @@ def test_wild_commands_are_drawn_or_refused_in_words(commands: list[str]) -> Non
     try:
         analysis = read("".join(f"{command};" for command in commands))
     except JobRejected as error:
-        sentence(error)
+        sentence(error.message)
     else:
         assert analysis.rewritten is not None
         again = read(analysis.rewritten)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from runpy import run_path
 
 import pyembroidery
 import pytest
@@ -13,10 +14,11 @@ from fabd.errors import JobRejected
 from fabd.formats.contract import Analysis
 from fabd.formats.stitch_headers import LANGUAGES
 from fabd.formats.stitches import MOST_BYTES, MOST_CURVE_POINTS, Stitches
-from fabd.messages import catalogue
+from fabd.messages import Message, catalogue
 from fabd.model import Meter, PositionUnit, Thread
 
 SAMPLES = Path(__file__).parents[2] / "samples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 languages = pytest.mark.parametrize("language", sorted(LANGUAGES))
 
 
@@ -28,9 +30,9 @@ def read(data: bytes, name: str) -> Analysis:
     return Stitches().analyse(data, name)
 
 
-def sentence(error: JobRejected) -> str:
+def sentence(message: Message) -> str:
     """Raises `KeyError` where the catalogue has none, or one that wants other parameters."""
-    return catalogue()[error.message.code].format(**error.message.params)
+    return catalogue()[message.code].format(**message.params)
 
 
 def design(language: str, *commands: tuple[int, float, float]) -> bytes:
@@ -55,11 +57,12 @@ CHANGE = (pyembroidery.COLOR_CHANGE, 0, 0)
 def refusal(data: bytes, name: str) -> str:
     with pytest.raises(JobRejected) as caught:
         read(data, name)
-    assert sentence(caught.value)
+    assert sentence(caught.value.message)
     return caught.value.message.code
 
 
 def remarks(analysis: Analysis) -> dict[str, dict[str, object]]:
+    assert all(sentence(remark) for remark in analysis.program.remarks)
     return {remark.code: dict(remark.params) for remark in analysis.program.remarks}
 
 
@@ -96,9 +99,19 @@ def test_threads_are_named_as_far_as_the_file_does(language: str, colours: list[
     assert remarks(analysis) == expected
 
 
+def test_the_example_is_what_its_page_says() -> None:
+    data, again = (EXAMPLES / "flower.dst").read_bytes(), BytesIO()
+    pyembroidery.write_dst(run_path(str(EXAMPLES / "make_examples.py"))["flower"](), again)
+    assert again.getvalue() == data
+    program = read(data, "flower.dst").program
+    assert program.curve.total == {Meter.STITCHES: 504.0, Meter.COLOUR_CHANGES: 2.0}
+    assert program.extents is not None
+    assert (program.extents.width_mm, program.extents.height_mm) == pytest.approx((32.7, 56.9))
+
+
 def test_what_headers_say_is_kept_as_a_claim() -> None:
     size = {"width_mm": 53.0, "height_mm": 53.0}
-    assert read(rosette("dst"), "").program.claims == {"stitches": 934, "colour_changes": 2, **size}
+    assert read(rosette("dst"), "").program.claims == {"commands": 934, "colour_changes": 2, **size}
     assert read(rosette("pes"), "").program.claims == {"colour_changes": 2, **size}
     assert read(rosette("jef"), "").program.claims == {"colour_changes": 2, **size}
 
@@ -239,7 +252,7 @@ def test_wild_bytes_are_refused_in_words(language: str, tail: bytes) -> None:
     try:
         read(heads.get(language, b"") + tail, f"x.{language}")
     except JobRejected as error:
-        sentence(error)
+        sentence(error.message)
 
 
 @given(st.sampled_from(sorted(LANGUAGES)), st.data())
@@ -250,7 +263,7 @@ def test_mutated_designs_are_counted_or_refused_in_words(language: str, data: st
     try:
         program = read(bytes(mutant), f"x.{language}").program
     except JobRejected as error:
-        sentence(error)
+        sentence(error.message)
     else:
         assert program.length == program.curve.total[Meter.STITCHES]
         assert len(program.needs.threads) == program.curve.total[Meter.COLOUR_CHANGES] + 1

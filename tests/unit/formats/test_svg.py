@@ -13,7 +13,7 @@ from fabd.formats import svg_walk
 from fabd.formats.contract import Analysis
 from fabd.formats.hpgl import Hpgl
 from fabd.formats.svg import Svg
-from fabd.messages import catalogue
+from fabd.messages import Message, catalogue
 from fabd.model import Meter
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -25,9 +25,9 @@ def read(text: str) -> Analysis:
     return Svg().analyse(text.encode(), "drawing.svg")
 
 
-def sentence(error: JobRejected) -> str:
+def sentence(message: Message) -> str:
     """Raises `KeyError` where the catalogue has none, or one that wants other parameters."""
-    return catalogue()[error.message.code].format(**error.message.params)
+    return catalogue()[message.code].format(**message.params)
 
 
 def on_page(body: str, size: str = 'width="100mm" height="50mm" viewBox="0 0 100 50"') -> Analysis:
@@ -61,11 +61,12 @@ def refusal(body: str) -> str:
 def refusal_of(text: str) -> str:
     with pytest.raises(JobRejected) as caught:
         read(text)
-    assert sentence(caught.value)
+    assert sentence(caught.value.message)
     return caught.value.message.code
 
 
 def remarks(analysis: Analysis) -> dict[str, dict[str, object]]:
+    assert all(sentence(remark) for remark in analysis.program.remarks)
     return {remark.code: dict(remark.params) for remark in analysis.program.remarks}
 
 
@@ -137,6 +138,8 @@ def test_the_page_sets_size_and_place(size: str, expected: Box) -> None:
         ('<polygon points="1,2 3,4 5,6e0"/>', (1, 44, 5, 48)),
         ('<path d="m10 10 10 0 0 10z m20 0h5v5z"/>', (10, 30, 35, 40)),
         ('<path d="M0,50a10,10 0 1120 0z"/>', (0, 0, 20, 10)),
+        ('<path d="M10.,1.e1H2E1v1e+1z"/>', (10, 30, 20, 40)),
+        ('<rect width="2" height="1" transform="scale(.1E2,10.)"/>', (0, 40, 20, 50)),
         ('<path d="M10 20 A20 10 90 0 1 30 20"/>', (10, 30, 30, 50)),
         ('<path d="M10 10 q 10 10 20 0 t 20 0"/>', (10, 35, 50, 45)),
         ('<path d="M10 10 c 0 20 20 20 20 0 s 20-20 20 0"/>', (10, 25, 50, 55)),
@@ -302,6 +305,8 @@ def test_the_usual_doctype_does_no_harm() -> None:
         ('<path d="M 1 2 z 5"/>', "svg-bad-attribute"),
         ('<path d="M 1 2 A 1 1 0 2 0 5 5"/>', "svg-bad-attribute"),
         ('<path d="M 1 2 A 1 1 0 1 0 5"/>', "svg-bad-attribute"),
+        ('<path d="M 1 2 A 10 1 0 1 0 55"/>', "svg-bad-attribute"),
+        ('<path d="M 1 2 A"/>', "svg-bad-attribute"),
         ('<path d="M 1 1e999"/>', "svg-bad-attribute"),
         ('<rect transform="rotate(1" width="9" height="9"/>', "svg-bad-attribute"),
         ('<rect transform="rotate(1 2)" width="9" height="9"/>', "svg-bad-attribute"),
@@ -381,7 +386,7 @@ def test_wild_paths_are_cut_or_refused_in_words(path: str, transform: str) -> No
     try:
         analysis = on_page(f'<path d="M0 0{path}" transform="{transform}" stroke="red"/>')
     except JobRejected as error:
-        sentence(error)
+        sentence(error.message)
     else:
         assert analysis.rewritten is not None
         assert Hpgl().analyse(analysis.rewritten, "").rewritten == analysis.rewritten
@@ -395,4 +400,4 @@ def test_mutated_drawings_are_cut_or_refused_in_words(data: st.DataObject) -> No
     try:
         Svg().analyse(bytes(mutant), "mutant.svg")
     except JobRejected as error:
-        sentence(error)
+        sentence(error.message)

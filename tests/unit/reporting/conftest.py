@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fakes.broker import Mosquitto, mosquitto
 
 from fabd.metering import ledger
 from fabd.store import Store
+from fakes.broker import Mosquitto, mosquitto
 from unit.metering.samples import AT
 
 

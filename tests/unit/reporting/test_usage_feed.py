@@ -4,14 +4,12 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 
 import jsonschema
 import pytest
 import sqlalchemy as sa
-from fakes.broker import ACCESS, PASSWORD, Mosquitto
-from fakes.counter import ROOT, SITE, client, connected, next_on, read, until, until_async, write_entries
-from fakes.till import Till
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from fabd.metering import ledger, usage_event
@@ -23,6 +21,9 @@ from fabd.reporting.schemas import schema
 from fabd.store import Store
 from fabd.store.schema import outbox
 from fabd.store.schema import till as till_table
+from fakes.broker import ACCESS, PASSWORD, Mosquitto
+from fakes.counter import ROOT, SITE, client, connected, next_on, read, until, until_async, write_entries
+from fakes.till import Till
 
 
 @asynccontextmanager
@@ -154,7 +155,9 @@ async def test_what_was_published_but_not_yet_marked_is_sent_again_and_changes_n
             entries = await write_entries(store, 5)
             await delivered(store)
         # The crash: the broker and the till have them, but fabd's marks and what it heard of the till are lost.
-        await store.transaction(lambda c: c.execute(sa.update(outbox).where(outbox.c.seq > 2).values(sent_at=None)).rowcount)
+        await store.transaction(
+            lambda c: c.execute(sa.update(outbox).where(outbox.c.seq > 2).values(sent_at=None)).rowcount
+        )
         await store.transaction(lambda c: c.execute(sa.delete(till_table)).rowcount)
         async with feeding(store, broker):
             await until(lambda: till.received >= 8)
@@ -201,14 +204,13 @@ async def test_the_slowest_of_the_named_tills_is_waited_for(store: Store, broker
             await write_entries(store, 4)
             await delivered(store)
         async with feeding(store, broker, ("counter", "bar")):
-            await until(lambda: till.received == 8)  # `bar` never said anything
+            await until(lambda: till.received >= 8)  # `bar` never said anything
     assert len(till.held()) == 4
 
 
 @pytest.mark.parametrize(
     ("payload", "said"),
     [
-        (b"", "till-message-unreadable"),
         (b"\xff\xfe{", "till-message-unreadable"),
         (b"[" * 5000, "till-message-unreadable"),
         (b'{"ledger": "LEDGER", "seq": "2"}', "till-message-unreadable"),
@@ -229,7 +231,9 @@ async def test_an_acknowledgement_that_cannot_be_is_told_and_ignored(
     good = {"ledger": head.book, "seq": 1}
     async with client(broker.port) as somebody, feeding(store, broker, ("counter", "bar")):
         # Retained: it is there again after each reconnect.
-        await somebody.publish(f"{ROOT}/usage/ack/counter", payload.replace(b"LEDGER", head.book.encode()), 1, retain=True)
+        await somebody.publish(
+            f"{ROOT}/usage/ack/counter", payload.replace(b"LEDGER", head.book.encode()), 1, retain=True
+        )
         await until(lambda: _said(capsys, said) or payload == b"")
         await somebody.publish(f"{ROOT}/usage/ack/bar", json.dumps(good), qos=1)
         await until_async(lambda: _is(store, {"bar": 1}))
@@ -258,9 +262,11 @@ async def test_an_acknowledgement_is_never_taken_back(store: Store, broker: Mosq
     assert head is not None
     async with client(broker.port) as somebody, feeding(store, broker, ("counter", "bar")):
         await until_async(lambda: _is_empty(store))
-        for name, seq in (("counter", 3), ("counter", 1), ("bar", 1)):
-            await somebody.publish(f"{ROOT}/usage/ack/{name}", json.dumps({"ledger": head.book, "seq": seq}), qos=1)
-        await until_async(lambda: _is(store, {"counter": 3, "bar": 1}))
+        for seq, known in ((3, {"counter": 3}), (1, {"counter": 3, "bar": 1})):
+            for name in ("counter", "bar")[: len(known)]:
+                ack = {"ledger": head.book, "seq": seq}
+                await somebody.publish(f"{ROOT}/usage/ack/{name}", json.dumps(ack), qos=1, retain=True)
+            await until_async(partial(_is, store, known))
 
 
 async def test_a_till_that_is_not_named_does_not_count_where_others_are(
@@ -283,8 +289,8 @@ async def test_a_rejected_entry_is_told_once(
     async with client(broker.port) as somebody, feeding(store, broker):
         for seq in (1, 2):
             ack = {"ledger": head.book, "seq": seq, "rejected": [{"id": entries[0][1], "reason": "no such item"}]}
-            await somebody.publish(f"{ROOT}/usage/ack/counter", json.dumps(ack), qos=1)
-        await until_async(lambda: _is(store, {"counter": 2}))
+            await somebody.publish(f"{ROOT}/usage/ack/counter", json.dumps(ack), qos=1, retain=True)
+            await until_async(partial(_is, store, {"counter": seq}))
     assert _said(capsys, "no such item")
     assert _heard[id(capsys)].count("till-rejected") == 1
 

@@ -1,0 +1,203 @@
+"""The driver on a machine that takes its time: heat, long commands, silence; in time that jumps."""
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from fabd.drivers import LinkLost, MachineFault, Meter, Phase, Program
+from fabd.drivers.marlin import Marlin
+from fabd.formats.gcode import Gcode
+from fabd.formats.gcode_words import command_of
+from fabd.simulators import machine, scrap
+from fabd.simulators.marlin import SimulatedMarlin
+from fabd.testing import BenchAttempt
+from fakes.gcode import write_program
+from fakes.virtual_time import run_in_virtual_time
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+OUR_OWN = {"M110 N0", "M115", "M105", "M155 S1", "M400"}
+HEAT_AND_MOVE = b"M140 S60\nG28\nM190 S60\nM109 S200\nG92 E0\nG1 X50 Y50 E10 F3000\nG1 X0 Y0 E20\nM104 S0\nM140 S0\n"
+
+
+@dataclass
+class Scene:
+    driver: Marlin
+    attempt: BenchAttempt
+    printer: SimulatedMarlin
+    run: "asyncio.Task[None]"
+
+    def carries_out(self, command: str) -> bool:
+        return bool(self.printer.executed) and self.printer.executed[-1] == command
+
+    async def when(self, so_far: Callable[[], bool]) -> None:
+        while not so_far():
+            assert not self.run.done(), f"it ended before: {self.run}"
+            await asyncio.sleep(0.1)
+
+
+def play(directory: Path, data: bytes, act: Callable[[Scene], Awaitable[None]], **parameters: str) -> SimulatedMarlin:
+    """Run `data` on a new simulated printer, and `act` beside it."""
+    url = "sim://marlin?" + "&".join(f"{name}={value}" for name, value in parameters.items())
+    scrap(url)
+    program, file = write_program(directory, data)
+    printer = machine(url)
+    assert isinstance(printer, SimulatedMarlin)
+
+    async def scene() -> None:
+        async with Marlin(Marlin.Config(url=url)) as driver:
+            attempt = BenchAttempt(program, file)
+            run = asyncio.create_task(driver.run(attempt))
+            await act(Scene(driver, attempt, printer, run))
+            assert run.done()
+
+    run_in_virtual_time(scene())
+    return printer
+
+
+async def to_its_end(scene: Scene) -> None:
+    await scene.run
+
+
+def test_a_long_heat_up_and_a_long_home_are_no_stall(tmp_path: Path) -> None:
+    async def act(scene: Scene) -> None:
+        await scene.run
+        phases = [phase for phase, _ in itertools.groupby(reading.phase for reading in scene.attempt.readings)]
+        assert phases == [Phase.PREPARING, Phase.RUNNING, Phase.FINISHING]
+        warm = [reading.temperatures for reading in scene.attempt.readings]
+        assert any(45 < heater.current_c < 50 for heaters in warm for heater in heaters if heater.name == "bed")
+        assert scene.attempt.longest_silence_s <= 1.0
+
+    printer = play(tmp_path, HEAT_AND_MOVE, act)
+    assert printer.odometer.filament_mm == pytest.approx(20.0)
+    assert printer.refused == type(printer.refused)()
+
+
+@pytest.mark.parametrize("name", ["coin_slic3r.gcode", "bracket_cura.gcode"])
+def test_a_visitors_file_is_carried_out_line_by_line_on_a_bad_line(name: str, tmp_path: Path) -> None:
+    data = (SAMPLES / name).read_bytes()
+
+    async def act(scene: Scene) -> None:
+        await scene.run
+        assert scene.attempt.last is not None
+        used_mm = scene.attempt.last.used[Meter.FILAMENT_MM]
+        assert used_mm == pytest.approx(scene.printer.odometer.filament_mm, rel=1e-9)
+
+    printer = play(tmp_path, data, act, speed="1000", resend="0.02", seed="5")
+    wanted = [command for raw in data.split(b"\n") if (command := command_of(raw).decode()) not in {"", "M105"}]
+    assert [command for command in printer.executed if command not in OUR_OWN] == wanted
+    assert len(printer.refused) > 50
+
+
+@pytest.mark.parametrize("emergency", ["1", "0"])
+def test_a_stop_in_a_heat_up(emergency: str, tmp_path: Path) -> None:
+    async def act(scene: Scene) -> None:
+        await scene.when(lambda: scene.carries_out("M109 S200"))
+        await asyncio.sleep(10.0)
+        scene.run.cancel()
+        await asyncio.wait([scene.run])
+        if emergency == "1":
+            await scene.driver.stop()
+        else:
+            with pytest.raises(LinkLost):  # it hears nothing: the stop is owed, and a new connection resets the board
+                await scene.driver.stop()
+
+    printer = play(tmp_path, HEAT_AND_MOVE, act, emergency=emergency)
+    assert (printer.nozzle_target_c, printer.bed_target_c) == ((0, 0) if emergency == "1" else (200, 60))
+
+
+def test_an_owed_stop_reaches_a_board_that_does_not_reset_and_still_heats(tmp_path: Path) -> None:
+    async def act(scene: Scene) -> None:
+        await scene.when(lambda: scene.carries_out("M190 S60"))
+        scene.run.cancel()
+        await asyncio.wait([scene.run])
+        await scene.driver.__aexit__()
+        async with Marlin(Marlin.Config(url="sim://marlin?reset=0")) as again:
+            await again.stop()
+
+    printer = play(tmp_path, HEAT_AND_MOVE, act, reset="0")
+    assert (printer.nozzle_target_c, printer.bed_target_c) == (0, 0)
+
+
+def test_a_pause_in_a_heat_up_keeps_the_heat_and_holds_behind_it(tmp_path: Path) -> None:
+    async def act(scene: Scene) -> None:
+        await scene.when(lambda: scene.carries_out("M109 S200"))
+        await scene.driver.pause()
+        await asyncio.sleep(300.0)
+        assert scene.printer.executed[-1] == "M109 S200"
+        assert scene.printer.nozzle_target_c == 200
+        assert not scene.run.done()
+        await scene.driver.resume()
+        await scene.run
+
+    assert play(tmp_path, HEAT_AND_MOVE, act).odometer.filament_mm == pytest.approx(20.0)
+
+
+def test_after_a_pause_the_head_stands_still(tmp_path: Path) -> None:
+    async def act(scene: Scene) -> None:
+        await scene.when(lambda: scene.printer.odometer.filament_mm > 2)
+        await scene.driver.pause()
+        assert scene.printer.at_rest
+        held_mm = scene.printer.odometer.filament_mm
+        await asyncio.sleep(60.0)
+        assert scene.printer.odometer.filament_mm == held_mm
+        await scene.driver.resume()
+        await scene.run
+
+    moves = b"".join(b"G1 X%d Y%d E%d F600\n" % (x % 2 * 10, x, x) for x in range(1, 60))
+    assert play(tmp_path, b"G28\nM109 S200\nG92 E0\n" + moves, act).odometer.filament_mm == pytest.approx(59.0)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "code"), [({"fault_after": "12"}, "marlin-error"), ({"reset_after": "12"}, "marlin-reset")]
+)
+def test_what_happens_to_the_machine_ends_the_attempt(trouble: dict[str, str], code: str, tmp_path: Path) -> None:
+    async def act(scene: Scene) -> None:
+        await asyncio.wait([scene.run])
+        fault = scene.run.exception()
+        assert isinstance(fault, MachineFault)
+        assert fault.message.code == code
+        if code == "marlin-error":
+            assert "Heating failed" in str(fault)
+            with pytest.raises(LinkLost):
+                await scene.driver.stop()  # it halted, and needs a reset
+        else:
+            await scene.driver.stop()
+
+    printer = play(tmp_path, HEAT_AND_MOVE, act, **trouble)
+    assert (printer.nozzle_target_c, printer.bed_target_c) == (0, 0)
+
+
+def test_an_answer_that_never_comes_is_a_lost_link_though_temperatures_do(tmp_path: Path) -> None:
+    async def act(scene: Scene) -> None:
+        await scene.when(lambda: scene.printer.odometer.filament_mm > 5)
+        real = scene.printer.step
+
+        def without_ok(now_s: float, received: bytes = b"") -> bytes:
+            return real(now_s, received).replace(b"ok\n", b"")
+
+        scene.printer.step = without_ok  # type: ignore[method-assign]  # the wire loses every `ok`
+        await asyncio.wait([scene.run])
+        lost = scene.run.exception()
+        assert isinstance(lost, LinkLost)
+        assert lost.message.code == "marlin-silent"
+        assert lost.message.params["limit_s"] == 30.0
+
+    moves = b"".join(b"G1 X%d Y%d E%d F600\n" % (x % 2 * 10, x, x) for x in range(1, 60))
+    play(tmp_path, b"G28\nM109 S200\nG92 E0\n" + moves, act)
+
+
+def test_the_analysis_and_the_driver_count_alike(tmp_path: Path) -> None:
+    data = (SAMPLES / "coin_slic3r.gcode").read_bytes()
+    program: Program = Gcode().analyse(data, "coin.gcode").program
+
+    async def act(scene: Scene) -> None:
+        await scene.run
+        for reading in scene.attempt.readings:
+            expected_mm = program.curve.at(reading.position)[Meter.FILAMENT_MM]
+            assert reading.used[Meter.FILAMENT_MM] == pytest.approx(expected_mm, abs=3.0)
+
+    play(tmp_path, data, act, speed="100")

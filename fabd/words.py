@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from fabd.i18n import LOCALE, _
-from fabd.messages import N_, catalogue, say
+from fabd.messages import N_, Message, catalogue, say
 from fabd.model import JobState, MachineState, Meter, Phase
 from fabd.views import Say
 
@@ -59,8 +59,9 @@ def told(what: Say) -> str:
     """The sentence in the reader's language; the daemon's own English where this version does not know the code."""
     if what.code not in catalogue():
         return what.text or say(what.message)
+    params = {name: decimal(value) if isinstance(value, float) else value for name, value in what.params.items()}
     try:
-        return say(what.message, LOCALE)
+        return say(Message(code=what.code, params=params), LOCALE)
     except KeyError:  # a daemon of another version gives other parameters
         return what.text
 
@@ -86,6 +87,16 @@ def number(value: float, decimals: int = 0) -> str:
     """`1 234,5` in French, `1,234.5` in English."""
     text = f"{value:,.{decimals}f}"
     return text.translate({ord(","): "\u202f", ord("."): ","}) if LOCALE == "fr" else text
+
+
+def decimal(value: float | str) -> str:
+    """A number as it is, with the reader's decimal sign."""
+    return str(value).replace(".", ",") if LOCALE == "fr" else str(value)
+
+
+def coefficient(value: str) -> str:
+    """`× 1.25`; empty where it changes nothing."""
+    return "" if float(value) == 1 else f"× {decimal(value)}"
 
 
 def money(cents: int | None, currency: str = "EUR") -> str:

@@ -47,6 +47,7 @@ async def serving(app: FastAPI, path: Path) -> AsyncIterator["asyncio.Task[None]
         ws="none",
         lifespan="off",
         log_config=None,
+        log_level="warning",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from fabd.views import JobView, MachineView, MemberView, PromptView, QuoteView
 
 
+ASKED = ("prompt-open", "output-area-full")
+"""Reasons that an open prompt says better."""
+
+
 def quote(view: "QuoteView") -> "Group":
     """A quote: its lines, the sum, and what there is to say about it."""
     from rich.console import Group
@@ -47,7 +51,7 @@ def lines(many: Sequence[dict[str, Any]], total_ttc_cents: int, currency: str) -
         (
             str(line["label"]),
             words.quantity(str(line["qty"]), str(line["meter"])),
-            "" if line["coef"] in ("1", "1.00") else f"× {line['coef']}",
+            words.coefficient(line["coef"]),
             words.money(line["ttc_cents"], currency),
         )
         for line in many
@@ -142,11 +146,19 @@ def machines(views: "Sequence[MachineView]") -> "Table":
             words.share(view.progress),
             words.duration(view.remaining_s),
             view.material or "",
-            words.told(view.prompt.say) if view.prompt else words.told_all(view.reasons),
+            why(view),
         )
         for view in views
     )
     return table(headings, rows, right=(4, 5))
+
+
+def why(view: "MachineView") -> str:
+    """Why a machine is as it is; where it asks something, the question says more than that it asks."""
+    if view.prompt is None:
+        return words.told_all(view.reasons)
+    others = [reason for reason in view.reasons if reason.code not in ASKED]
+    return words.told_all([view.prompt.say, *others])
 
 
 def machine(view: "MachineView") -> "Table":
@@ -163,7 +175,7 @@ def machine(view: "MachineView") -> "Table":
             (_("Connected"), _("yes") if view.connected else _("no")),
             (_("State"), words.machine_state(view.state)),
             (_("Phase"), words.phase(view.phase)),
-            (_("Why"), words.told_all(view.reasons)),
+            (_("Why"), why(view)),
             (_("Material"), material),
             (_("Job"), view.job or ""),
             (_("Ticket"), view.ticket or ""),
@@ -171,7 +183,6 @@ def machine(view: "MachineView") -> "Table":
             (_("Done"), words.share(view.progress)),
             (_("Left"), words.duration(view.remaining_s)),
             *((heater.name, f"{heater.current_c:.0f} / {heater.target_c:.0f} °C") for heater in view.temperatures),
-            (_("Prompt"), words.told(view.prompt.say) if view.prompt else ""),
             (_("Answers"), ", ".join(view.prompt.choices) if view.prompt else ""),
         ]
     )

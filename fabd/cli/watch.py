@@ -51,6 +51,6 @@ def _lines(snapshots: "Iterable[SnapshotView]") -> None:
 
 
 def _line(machine: "MachineView") -> str:
-    why = words.told(machine.prompt.say) if machine.prompt else words.told_all(machine.reasons)
-    parts = (machine.id, words.machine_state(machine.state), machine.ticket or "", words.share(machine.progress), why)
+    state, share = words.machine_state(machine.state), words.share(machine.progress)
+    parts = (machine.id, state, machine.ticket or "", share, tables.why(machine))
     return " ".join(part for part in parts if part)

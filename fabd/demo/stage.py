@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-SPEED = 40
-"""How many times faster than life the simulated machines are: a quarter of an hour of work is over in half a minute."""
+SPEED = 20
+"""How many times faster than life the simulated machines are: five minutes of work are over in a quarter of one."""
 
 PRINTER = f"sim://marlin?seed=1&speed={SPEED}"
 CUTTER = f"sim://hpgl?seed=2&speed={SPEED}"

@@ -44,7 +44,9 @@ SENTENCES: dict[str, str] = {
     "marlin-bed-too-hot": N_(
         "The file heats the bed to {found_c} °C; this printer allows {limit_c} °C. Slice it with another material's profile."
     ),
-    "marlin-tool-missing": N_("The file uses tool {tool}; this printer has {tools} tool(s). Slice it for this printer."),
+    "marlin-tool-missing": N_(
+        "The file uses tool {tool}; this printer has {tools} tool(s). Slice it for this printer."
+    ),
     "marlin-line-too-long": N_(
         "Line {line} is longer than the {limit} characters that the printer can take. Nothing was printed; remove or shorten it."
     ),

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -123,18 +124,23 @@ class Gate:
         self._links: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator["Gate"]:
-        """Stand there."""
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+    async def open(self, tls: ssl.SSLContext | None = None) -> AsyncIterator["Gate"]:
+        """Stand there; with `tls`, who comes must speak it."""
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=tls)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self
         finally:
             server.close()
-            for link in list(self._links):
-                link.cancel()
-            await asyncio.gather(*self._links, return_exceptions=True)
+            await self.cut()
             await server.wait_closed()
+
+    async def cut(self) -> None:
+        """Drop all that pass now; others may come."""
+        links = list(self._links)
+        for link in links:
+            link.cancel()
+        await asyncio.gather(*links, return_exceptions=True)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         link = asyncio.create_task(self._serve(reader, writer))
@@ -163,7 +169,7 @@ class Gate:
                     one.cancel()
                 await asyncio.gather(*both, return_exceptions=True)
                 onward.close()
-                writer.close()
+                writer.transport.abort()
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool) -> None:
         while data := await reader.read(4096):

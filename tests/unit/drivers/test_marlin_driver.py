@@ -1,6 +1,8 @@
 """The driver against a firmware written elsewhere, over a real pseudo-terminal and a real socket."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -348,3 +350,12 @@ async def test_somebody_at_the_machine_pauses_and_resumes(piece: tuple[Program, 
         there.plug.say(b"//action:resume\n")
         await run
     assert [command for command in firmware.taken if command != "paused"][-3:] == commands(PIECE)[-3:]
+
+
+async def test_nothing_of_a_conversation_outlives_it() -> None:
+    async with on_pty(Firmware()) as there:
+        driver = config(there.url)
+        async with driver:
+            link = weakref.ref(driver._connected())
+        gc.collect()
+        assert link() is None, "a timer or a task still holds it"

@@ -20,7 +20,8 @@ from fakes.virtual_time import run_in_virtual_time
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 OUR_OWN = {"M110 N0", "M115", "M105", "M155 S1", "M400"}
-HEAT_AND_MOVE = b"M140 S60\nG28\nM190 S60\nM109 S200\nG92 E0\nG1 X50 Y50 E10 F3000\nG1 X0 Y0 E20\nM104 S0\nM140 S0\n"
+MOVES = b"".join(b"G1 X%d Y%d E%d F600\n" % (x % 2 * 10, x, x) for x in range(1, 60))
+HEAT_AND_MOVE = b"M140 S60\nG28\nM190 S60\nM109 S200\nG92 E0\n" + MOVES + b"M104 S0\nM140 S0\n"
 
 
 @dataclass
@@ -41,7 +42,7 @@ class Scene:
 
 def play(directory: Path, data: bytes, act: Callable[[Scene], Awaitable[None]], **parameters: str) -> SimulatedMarlin:
     """Run `data` on a new simulated printer, and `act` beside it."""
-    url = "sim://marlin?" + "&".join(f"{name}={value}" for name, value in parameters.items())
+    url = "sim://marlin?" + "&".join(f"{name}={value}" for name, value in ({"speed": "1"} | parameters).items())
     scrap(url)
     program, file = write_program(directory, data)
     printer = machine(url)
@@ -72,7 +73,7 @@ def test_a_long_heat_up_and_a_long_home_are_no_stall(tmp_path: Path) -> None:
         assert scene.attempt.longest_silence_s <= 1.0
 
     printer = play(tmp_path, HEAT_AND_MOVE, act)
-    assert printer.odometer.filament_mm == pytest.approx(20.0)
+    assert printer.odometer.filament_mm == pytest.approx(59.0)
     assert printer.refused == type(printer.refused)()
 
 
@@ -115,7 +116,7 @@ def test_an_owed_stop_reaches_a_board_that_does_not_reset_and_still_heats(tmp_pa
         scene.run.cancel()
         await asyncio.wait([scene.run])
         await scene.driver.__aexit__()
-        async with Marlin(Marlin.Config(url="sim://marlin?reset=0")) as again:
+        async with Marlin(Marlin.Config(url="sim://marlin?speed=1&reset=0")) as again:
             await again.stop()
 
     printer = play(tmp_path, HEAT_AND_MOVE, act, reset="0")
@@ -133,7 +134,7 @@ def test_a_pause_in_a_heat_up_keeps_the_heat_and_holds_behind_it(tmp_path: Path)
         await scene.driver.resume()
         await scene.run
 
-    assert play(tmp_path, HEAT_AND_MOVE, act).odometer.filament_mm == pytest.approx(20.0)
+    assert play(tmp_path, HEAT_AND_MOVE, act).odometer.filament_mm == pytest.approx(59.0)
 
 
 def test_after_a_pause_the_head_stands_still(tmp_path: Path) -> None:
@@ -147,8 +148,7 @@ def test_after_a_pause_the_head_stands_still(tmp_path: Path) -> None:
         await scene.driver.resume()
         await scene.run
 
-    moves = b"".join(b"G1 X%d Y%d E%d F600\n" % (x % 2 * 10, x, x) for x in range(1, 60))
-    assert play(tmp_path, b"G28\nM109 S200\nG92 E0\n" + moves, act).odometer.filament_mm == pytest.approx(59.0)
+    assert play(tmp_path, HEAT_AND_MOVE, act).odometer.filament_mm == pytest.approx(59.0)
 
 
 @pytest.mark.parametrize(
@@ -186,8 +186,7 @@ def test_an_answer_that_never_comes_is_a_lost_link_though_temperatures_do(tmp_pa
         assert lost.message.code == "marlin-silent"
         assert lost.message.params["limit_s"] == 30.0
 
-    moves = b"".join(b"G1 X%d Y%d E%d F600\n" % (x % 2 * 10, x, x) for x in range(1, 60))
-    play(tmp_path, b"G28\nM109 S200\nG92 E0\n" + moves, act)
+    play(tmp_path, HEAT_AND_MOVE, act)
 
 
 def test_the_analysis_and_the_driver_count_alike(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from fabd.views import CloseAsk, LoadAsk, MachineView, ReadyAsk
 
 router = APIRouter(prefix="/machines", tags=["machines"])
 
+ALL_IS_GOOD = ReadyAsk()
+
 
 @router.get("")
 async def machines(house: TheHouse) -> list[MachineView]:
@@ -21,7 +23,7 @@ async def machine(house: TheHouse, machine: str) -> MachineView:
 
 
 @router.post("/{machine}/ready")
-async def ready(house: TheHouse, caller: Facilitator, machine: str, ask: ReadyAsk) -> MachineView:
+async def ready(house: TheHouse, caller: Facilitator, machine: str, ask: ReadyAsk = ALL_IS_GOOD) -> MachineView:
     """The machine is cleared and may start again; with `failed` its last piece is no good, and whose fault that is."""
     failed = None if ask.failed is None else Fault(ask.failed)
     return await commands.ready(house, machine, caller, failed)

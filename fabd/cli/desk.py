@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate
 
 import typer
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from fabd.client import Client
     from fabd.views import View
-
-P = ParamSpec("P")
 
 _PANEL = _("With every command")
 Json = Annotated[bool, typer.Option("--json", help=_("Print JSON, for scripts."), rich_help_panel=_PANEL)]
@@ -84,22 +82,18 @@ class Desk:
 def verb(
     app: typer.Typer,
     name: str,
+    work: Callable[Concatenate[Desk, ...], int | None],
     *,
     help: str,  # noqa: A002  # as typer calls it
-) -> Callable[[Callable[Concatenate[Desk, P], int | None]], Callable[Concatenate[Desk, P], int | None]]:
-    """Make a function of a `Desk` the command `name` of `app`. What it returns is the exit code."""
+) -> None:
+    """Make `work` the command `name` of `app`. What it returns is the exit code."""
 
-    def register(work: Callable[Concatenate[Desk, P], int | None]) -> Callable[Concatenate[Desk, P], int | None]:
-        def run(context: typer.Context, as_json: bool, socket: Path | None, person: str | None, **own: Any) -> int:
-            desk: Desk = context.obj.with_options(as_json, socket, person)
-            return work(desk, **own) or 0  # type: ignore[call-arg]  # typer calls by the signature below
+    def run(context: typer.Context, as_json: bool, socket: Path | None, person: str | None, **own: Any) -> int:
+        return work(context.obj.with_options(as_json, socket, person), **own) or 0
 
-        _desk, *own_parameters = inspect.signature(work).parameters.values()
-        run.__signature__ = inspect.Signature([_CONTEXT, *own_parameters, *_EVERYWHERE])  # type: ignore[attr-defined]
-        app.command(name, cls=Verb, help=help)(run)
-        return work
-
-    return register
+    _desk, *own_parameters = inspect.signature(work).parameters.values()
+    run.__signature__ = inspect.Signature([_CONTEXT, *own_parameters, *_EVERYWHERE])  # type: ignore[attr-defined]
+    app.command(name, cls=Verb, help=help)(run)
 
 
 def noun(app: typer.Typer, name: str, *, help: str) -> typer.Typer:  # noqa: A002  # as typer calls it

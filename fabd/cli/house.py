@@ -16,11 +16,11 @@ ETC = Path("/etc/fabd")
 
 
 def add_to(app: typer.Typer) -> None:
-    verb(app, "serve", help=_("Run the daemon."))(serve)
-    verb(app, "check", help=_("Say everything that is wrong with a configuration."))(check)
-    verb(app, "reload", help=_("Have the daemon take its new configuration, or say why it keeps the old one."))(reload)
-    verb(app, "schema", help=_("Print the JSON Schema of a message, or the interface as OpenAPI."))(schema)
-    verb(app, "demo", help=_("A café with three simulated machines, from the file to the till."))(demo)
+    verb(app, "serve", serve, help=_("Run the daemon."))
+    verb(app, "check", check, help=_("Say everything that is wrong with a configuration."))
+    verb(app, "reload", reload, help=_("Have the daemon take its new configuration, or say why it keeps the old one."))
+    verb(app, "schema", schema, help=_("Print the JSON Schema of a message, or the interface as OpenAPI."))
+    verb(app, "demo", demo, help=_("A café with three simulated machines, from the file to the till."))
 
 
 def serve(_desk: Desk, config: ConfigDirectory = ETC) -> int:

@@ -1,6 +1,6 @@
 """`fabd job`: the queue."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,12 +13,12 @@ Job = Annotated[str, typer.Argument(metavar="JOB", help=_("The job's number."), 
 
 def add_to(app: typer.Typer) -> None:
     group = noun(app, "job", help=_("Jobs: what waits, what is being made, what is over."))
-    verb(group, "list", help=_("The jobs that are not over."))(list_)
-    verb(group, "show", help=_("All about one job."))(show)
-    verb(group, "cancel", help=_("Stop a job for good."))(cancel)
-    verb(group, "hold", help=_("Keep a waiting job from starting."))(hold)
-    verb(group, "release", help=_("Let a held job go."))(release)
-    verb(group, "retry", help=_("Make a job again that did not end well."))(retry)
+    verb(group, "list", list_, help=_("The jobs that are not over."))
+    verb(group, "show", show, help=_("All about one job."))
+    verb(group, "cancel", cancel, help=_("Stop a job for good."))
+    verb(group, "hold", hold, help=_("Keep a waiting job from starting."))
+    verb(group, "release", release, help=_("Let a held job go."))
+    verb(group, "retry", retry, help=_("Make a job again that did not end well."))
 
 
 def list_(
@@ -36,24 +36,22 @@ def show(desk: Desk, job: Job) -> None:
 
 
 def cancel(desk: Desk, job: Job) -> None:
-    with desk.daemon() as daemon:
-        view = daemon.change_job(job, "cancel")
-    desk.show(view, lambda: tables.jobs([view]))
+    _change(desk, job, "cancel")
 
 
 def hold(desk: Desk, job: Job) -> None:
-    with desk.daemon() as daemon:
-        view = daemon.change_job(job, "hold")
-    desk.show(view, lambda: tables.jobs([view]))
+    _change(desk, job, "hold")
 
 
 def release(desk: Desk, job: Job) -> None:
-    with desk.daemon() as daemon:
-        view = daemon.change_job(job, "release")
-    desk.show(view, lambda: tables.jobs([view]))
+    _change(desk, job, "release")
 
 
 def retry(desk: Desk, job: Job) -> None:
+    _change(desk, job, "retry")
+
+
+def _change(desk: Desk, job: str, act: Literal["cancel", "hold", "release", "retry"]) -> None:
     with desk.daemon() as daemon:
-        view = daemon.change_job(job, "retry")
+        view = daemon.change_job(job, act)
     desk.show(view, lambda: tables.jobs([view]))

@@ -19,15 +19,15 @@ Lot = Annotated[str, typer.Argument(metavar="LOT", help=_("The spool, roll or co
 
 def add_to(app: typer.Typer) -> None:
     group = noun(app, "machine", help=_("Machines: what they do, and what people do to them."))
-    verb(group, "list", help=_("All machines."))(list_)
-    verb(group, "show", help=_("All about one machine."))(show)
-    verb(group, "ready", help=_("The machine is cleared: it may start the next job."))(ready)
-    verb(group, "load", help=_("Somebody loaded a spool, roll or cone."))(load)
-    verb(group, "pause", help=_("Pause what is being made."))(pause)
-    verb(group, "resume", help=_("Go on after a pause."))(resume)
-    verb(group, "emergency", help=_("Stop the machine now, whatever it does."))(emergency)
-    verb(group, "close", help=_("The machine takes no new job."))(close)
-    verb(group, "open", help=_("The machine takes jobs again."))(open_)
+    verb(group, "list", list_, help=_("All machines."))
+    verb(group, "show", show, help=_("All about one machine."))
+    verb(group, "ready", ready, help=_("The machine is cleared: it may start the next job."))
+    verb(group, "load", load, help=_("Somebody loaded a spool, roll or cone."))
+    verb(group, "pause", pause, help=_("Pause what is being made."))
+    verb(group, "resume", resume, help=_("Go on after a pause."))
+    verb(group, "emergency", emergency, help=_("Stop the machine now, whatever it does."))
+    verb(group, "close", close, help=_("The machine takes no new job."))
+    verb(group, "open", open_, help=_("The machine takes jobs again."))
 
 
 def list_(desk: Desk) -> None:

@@ -27,11 +27,11 @@ Why = Annotated[str | None, typer.Option(metavar="TEXT", help=_("Why; it is kept
 
 def add_to(app: typer.Typer) -> None:
     group = noun(app, "member", help=_("Members, and their level on each kind of machine."))
-    verb(group, "add", help=_("Make a member known."))(add)
-    verb(group, "list", help=_("All members."))(list_)
-    verb(group, "show", help=_("All about one member."))(show)
-    verb(group, "grant", help=_("Give a member a level on a kind of machine."))(grant)
-    verb(group, "revoke", help=_("Take back what was granted on a kind of machine."))(revoke)
+    verb(group, "add", add, help=_("Make a member known."))
+    verb(group, "list", list_, help=_("All members."))
+    verb(group, "show", show, help=_("All about one member."))
+    verb(group, "grant", grant, help=_("Give a member a level on a kind of machine."))
+    verb(group, "revoke", revoke, help=_("Take back what was granted on a kind of machine."))
 
 
 def add(

@@ -13,8 +13,8 @@ from fabd.i18n import _
 
 def add_to(app: typer.Typer) -> None:
     group = noun(app, "prompt", help=_("What machines ask of people."))
-    verb(group, "list", help=_("What nobody answered yet."))(list_)
-    verb(group, "answer", help=_("Answer what a machine asks."))(answer)
+    verb(group, "list", list_, help=_("What nobody answered yet."))
+    verb(group, "answer", answer, help=_("Answer what a machine asks."))
 
 
 def list_(desk: Desk) -> None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from fabd import words
 from fabd.cli import screen, tables, waiting
 from fabd.cli.desk import Desk, verb
 from fabd.cli.exits import Exit
@@ -19,6 +18,7 @@ from fabd.i18n import _
 
 if TYPE_CHECKING:
     from fabd.client import Params
+    from fabd.views import QuoteView
 
 STDIN = "-"
 
@@ -32,8 +32,8 @@ Title = Annotated[str | None, typer.Option(metavar="TEXT", help=_("What it is ca
 
 
 def add_to(app: typer.Typer) -> None:
-    verb(app, "quote", help=_("What a file would cost, and whether it may be made. Changes nothing."))(quote)
-    verb(app, "submit", help=_("Have a file made."))(submit)
+    verb(app, "quote", quote, help=_("What a file would cost, and whether it may be made. Changes nothing."))
+    verb(app, "submit", submit, help=_("Have a file made."))
 
 
 def quote(
@@ -71,17 +71,12 @@ def submit(
 ) -> int:
     options = _options(file, member, payer, machine, material, copies, title)
     asks = not yes and not desk.as_json and screen.is_somebody_there()
-    with _opened(file) as content, desk.daemon() as daemon:
-        if asks:
-            quoted = daemon.quote(content, options)
-            screen.out().print(tables.quote(quoted))
-            if quoted.verdict == "refuse":
-                return Exit.REFUSED
-            if not _agreed():
-                screen.err().print(_("Nothing was sent."))
+    with desk.daemon() as daemon:
+        with _opened(file) as content:
+            if asks and not _agreed(daemon.quote(content, options)):
                 return Exit.REFUSED
             content.seek(0)
-        job = daemon.submit(content, options, key or str(uuid.uuid4()))
+            job = daemon.submit(content, options, key or str(uuid.uuid4()))
         if not asks and not desk.as_json:
             screen.out().print(tables.quote(job.quote))
         if wait:
@@ -127,10 +122,16 @@ def _opened(file: str) -> Generator[BinaryIO, None, None]:
         raise ClientError.of(Trouble.WRONG, "client-file-unreadable", file=file, detail=detail) from error
 
 
-def _agreed() -> bool:
-    """Ask; whoever only presses Enter has not agreed."""
-    try:
-        answer = input(words.harmless(_("Send it? [y/N] ")))
-    except EOFError:
+def _agreed(quoted: "QuoteView") -> bool:
+    """Show the quote and ask; whoever only presses Enter has not agreed."""
+    screen.out().print(tables.quote(quoted))
+    if quoted.verdict == "refuse":
         return False
-    return answer.strip().casefold() in _("y yes").split()
+    try:
+        answer = input(_("Send it? [y/N] "))
+    except EOFError:
+        answer = ""
+    if answer.strip().casefold() in _("y yes").split():
+        return True
+    screen.err().print(_("Nothing was sent."))
+    return False

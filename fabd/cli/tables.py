@@ -116,23 +116,25 @@ def job(view: "JobView") -> "Group":
             (_("Price"), words.money(view.total_ttc_cents, view.quote.currency)),
         ]
     )
-    attempts = table(
-        [_("Attempt"), _("Ticket"), _("Machine"), _("State"), _("Began"), _("Ended"), _("Price"), _("Why")],
+    return Group(head, Text(), _attempts(view)) if view.attempts else Group(head)
+
+
+def _attempts(view: "JobView") -> "Table":
+    headings = [_("Attempt"), _("Ticket"), _("Machine"), _("State"), _("Began"), _("Ended"), _("Price"), _("Why")]
+    rows = (
         (
-            (
-                str(attempt.number),
-                attempt.ticket,
-                attempt.machine,
-                attempt.outcome or attempt.state,
-                words.instant(attempt.started_at),
-                words.instant(attempt.ended_at),
-                words.money(attempt.total_ttc_cents, view.quote.currency),
-                words.told_all(attempt.reasons),
-            )
-            for attempt in view.attempts
-        ),
+            str(attempt.number),
+            attempt.ticket,
+            attempt.machine,
+            attempt.outcome or attempt.state,
+            words.instant(attempt.started_at),
+            words.instant(attempt.ended_at),
+            words.money(attempt.total_ttc_cents, view.quote.currency),
+            words.told_all(attempt.reasons),
+        )
+        for attempt in view.attempts
     )
-    return Group(head, Text(), attempts) if view.attempts else Group(head)
+    return table(headings, rows, right=(6,))
 
 
 def machines(views: "Sequence[MachineView]") -> "Table":

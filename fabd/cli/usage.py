@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 def add_to(app: typer.Typer) -> None:
     group = noun(app, "usage", help=_("The ledger: what was used, and what it costs."))
-    verb(group, "list", help=_("Entries, the oldest first."))(list_)
-    verb(group, "show", help=_("All about one entry."))(show)
-    verb(group, "export", help=_("All entries, as JSON Lines."))(export)
-    verb(group, "verify", help=_("Hash the whole ledger again, and say where it breaks."))(verify)
+    verb(group, "list", list_, help=_("Entries, the oldest first."))
+    verb(group, "show", show, help=_("All about one entry."))
+    verb(group, "export", export, help=_("All entries, as JSON Lines."))
+    verb(group, "verify", verify, help=_("Hash the whole ledger again, and say where it breaks."))
 
 
 def list_(

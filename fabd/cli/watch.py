@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_to(app: typer.Typer) -> None:
-    verb(app, "watch", help=_("Show the machines, as things go on. Ctrl-C ends it."))(watch)
+    verb(app, "watch", watch, help=_("Show the machines, as things go on. Ctrl-C ends it."))
 
 
 def watch(desk: Desk) -> None:

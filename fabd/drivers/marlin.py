@@ -15,6 +15,7 @@ from fabd.drivers.marlin_config import MarlinConfig, objections
 from fabd.drivers.marlin_lines import is_motion
 from fabd.drivers.marlin_link import MarlinLink
 from fabd.drivers.marlin_program import CHUNK_BYTES, Command, Cutter, prompt_of, refuse_unsendable
+from fabd.drivers.marlin_voice import Voice
 from fabd.drivers.wire import open_wire
 from fabd.errors import LinkLost
 from fabd.formats.gcode_state import MotionState
@@ -118,8 +119,12 @@ class Marlin:
         link = self._connected()
         async with self._pausing:
             self._released.clear()
-            if await link.settled():
-                await link.send(b"M400", link.turn)
+            try:
+                if await link.settled():
+                    await link.send(b"M400", link.turn)
+            except BaseException:
+                self._released.set()  # it was not paused, so nobody will resume it
+                raise
 
     async def resume(self) -> None:
         """Let the program go on."""
@@ -137,7 +142,7 @@ class Marlin:
         async with self._stopping:
             link.interrupt()
             self._released.set()
-            for heaters in self._heaters_off():
+            for heaters in self._heaters_off(link.voice):
                 await link.fence(
                     *heaters,
                     b"M105",
@@ -147,9 +152,10 @@ class Marlin:
                     proven=lambda: all(heater.target_c == 0 for heater in link.voice.temperatures),
                 )
 
-    def _heaters_off(self) -> Iterator[tuple[bytes, ...]]:
+    def _heaters_off(self, voice: Voice) -> Iterator[tuple[bytes, ...]]:
         """Commands in portions that fit together into the receive buffer of the smallest boards, 127 bytes."""
-        yield b"M104 S0", b"M140 S0", b"M107"
+        chamber = [b"M141 S0"] if any(heater.name == "chamber" for heater in voice.temperatures) else []
+        yield b"M104 S0", b"M140 S0", *chamber, b"M107"
         tools = [b"M104 T%d S0" % tool for tool in range(self._config.tools)] if self._config.tools > 1 else []
         for first in range(0, len(tools), 3):
             yield tuple(tools[first : first + 3])

@@ -19,7 +19,7 @@ QUIET_S = 0.05
 """No answer for this long: what was under way has arrived (an FTDI adapter holds bytes back for 16 ms)."""
 RESEND_OK_S = 0.5
 """How long the `ok` behind a `Resend` may take; some firmwares never send it."""
-RETRY_S = 2.0
+RETRY_S = 3.0
 """How long the answer to a fence may take, after the last sign that the machine is busy (each 2 s: `M113`)."""
 LONGEST_REPLY_BYTES = 4096
 
@@ -45,6 +45,7 @@ class MarlinLink:
         self._patient = False  # the line under way may take long
         self._resend_due = self._resend_ok = False
         self._fences = 0
+        self._met = False  # a fence was ever answered: before, a board may still be starting
         self._answers = self._oks = 0
         self._told_temperatures = self._tells_temperatures = False
         self._heard_s = self._sign_s = self._busy_s = self._loop.time()
@@ -110,7 +111,7 @@ class MarlinLink:
             self._question = number
         while self._window.acknowledged < number:
             if self._resend_due:
-                await self._rewind()
+                await self._rewind(turn)
             elif (line := self._window.next_frame()) is not None:
                 await self._wire.write(line)
             else:
@@ -142,15 +143,17 @@ class MarlinLink:
                 while True:
                     self._renumber(len(commands))
                     await self._wire.write(said)
-                    if await self._answered(turn, answers, proven, limit if patient else None, limit_s):
+                    answered = await self._answered(turn, answers, proven, limit if patient else None, limit_s)
+                    await self._quiet()
+                    if answered and not self._resend_due:
                         break
-                await self._quiet()
         except TimeoutError as error:
             raise LinkLost("marlin-silent", wire=self._name, awaited=_shown(commands[0]), limit_s=limit_s) from error
         finally:
             self._fences -= 1
             self._resend_due = False
             self._wake()
+        self._met = True
         self._tells_temperatures |= self._told_temperatures
 
     def _renumber(self, last: int) -> None:
@@ -169,7 +172,6 @@ class MarlinLink:
             if told and proven():
                 return True
             if self._resend_due:
-                await self._quiet()
                 return False
             if limit is not None:
                 limit.reschedule(max(self._busy_s + limit_s, limit.when() or 0.0))
@@ -179,12 +181,13 @@ class MarlinLink:
             except TimeoutError:
                 return False
 
-    async def _rewind(self) -> None:
+    async def _rewind(self, turn: int) -> None:
         """Go back to the line that the machine asks for, once nothing is under way any more."""
         give_up_s = self._loop.time() + RESEND_OK_S
         while self._loop.time() < give_up_s:
             answers = self._answers
             await asyncio.sleep(QUIET_S)
+            self._check_turn(turn)
             if self._resend_ok and answers == self._answers:
                 break
         self._resend_due = self._resend_ok = False
@@ -278,7 +281,7 @@ class MarlinLink:
         self.reports = False
         if self._fences:
             self._resend_due = True  # it may have heard nothing of the fence
-        else:
+        elif self._met:
             self._fail(MachineFault("marlin-reset", wire=self._name))
 
     def _watch(self) -> None:

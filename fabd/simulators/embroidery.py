@@ -15,9 +15,6 @@ from dataclasses import dataclass
 
 import pyembroidery
 
-COLOUR_CHANGE_S = 12.0
-"""A machine with several needles changes its thread by itself."""
-
 _READERS = {
     "DST": pyembroidery.read_dst,
     "PES": pyembroidery.read_pes,
@@ -51,12 +48,12 @@ class Design:
     def stitches(self) -> int:
         return sum(self.blocks)
 
-    def takes_s(self, stitches: float, stitch_s: float) -> float:
+    def takes_s(self, stitches: float, stitch_s: float, change_s: float) -> float:
         """How long it takes to sew so many stitches, with the changes between."""
         changes = sum(1 for done in itertools.accumulate(self.blocks[:-1]) if done < stitches)
-        return stitches * stitch_s + changes * COLOUR_CHANGE_S
+        return stitches * stitch_s + changes * change_s
 
-    def sewn(self, elapsed_s: float, stitch_s: float) -> tuple[int, int]:
+    def sewn(self, elapsed_s: float, stitch_s: float, change_s: float) -> tuple[int, int]:
         """Stitches and colour changes that are done after so much sewing; a stitch is done when its time is over."""
         stitches = 0
         for changes, block in enumerate(self.blocks):
@@ -64,9 +61,9 @@ class Design:
                 return stitches + int(elapsed_s / stitch_s), changes
             stitches += block
             elapsed_s -= block * stitch_s
-            if elapsed_s < COLOUR_CHANGE_S:
+            if elapsed_s < change_s:
                 return stitches, changes
-            elapsed_s -= COLOUR_CHANGE_S
+            elapsed_s -= change_s
         return stitches, len(self.blocks) - 1
 
 
@@ -102,13 +99,21 @@ class SimulatedStick:
 class SimulatedEmbroiderer:
     """One embroidery machine. `stick` is what it reads; people press its button with `press_start`.
 
-    `spm` is its pace in stitches a minute, `hoop` its size in millimetres; `speed` makes it live faster. `faults`:
-    `stick-full`, `stick-read-only`, `stick-missing`, and `thread-break`: once in each design, at a stitch chosen by
-    `seed`, it waits for the button. Times are seconds of the caller's clock, and never fall.
+    `spm` is its pace in stitches a minute, `change` the seconds that a change of thread takes, `hoop` its size in
+    millimetres; `speed` makes it live faster. `faults`: `stick-full`, `stick-read-only`, `stick-missing`, and
+    `thread-break`: once in each design, at a stitch chosen by `seed`, it waits for the button. Times are seconds of the
+    caller's clock, and never fall.
     """
 
     def __init__(
-        self, *, seed: str = "0", speed: str = "1", spm: str = "600", hoop: str = "100x100", faults: str = ""
+        self,
+        *,
+        seed: str = "0",
+        speed: str = "1",
+        spm: str = "600",
+        change: str = "60",
+        hoop: str = "100x100",
+        faults: str = "",
     ) -> None:
         chosen = frozenset(faults.split(",")) if faults else frozenset()
         if unknown := chosen - _FAULTS:
@@ -118,9 +123,9 @@ class SimulatedEmbroiderer:
         self.odometer = Odometer()
         self.ignored: set[str] = set()
         self._hoop_mm = (float(width), float(height))
-        self._speed, self._stitch_s = float(speed), 60 / float(spm)
-        if min(self._speed, self._stitch_s, *self._hoop_mm) <= 0:
-            raise ValueError("speed, spm and hoop are above 0: hoop=100x100")
+        self._speed, self._stitch_s, self._change_s = float(speed), 60 / float(spm), float(change)
+        if min(self._speed, self._stitch_s, *self._hoop_mm) <= 0 or self._change_s < 0:
+            raise ValueError("speed, spm and hoop are above 0, change is 0 or above: hoop=100x100")
         self._chance = random.Random(int(seed))  # noqa: S311  # a seeded fault, no secret
         self._breaks_thread = "thread-break" in chosen
         self._design: Design | None = None
@@ -190,8 +195,8 @@ class SimulatedEmbroiderer:
 
     def _count(self, design: Design) -> None:
         if self._break_at is not None:  # from there on the needle stands still
-            self._elapsed_s = min(self._elapsed_s, design.takes_s(self._break_at + 0.5, self._stitch_s))
-        stitches, changes = design.sewn(self._elapsed_s, self._stitch_s)
+            self._elapsed_s = min(self._elapsed_s, design.takes_s(self._break_at + 0.5, self._stitch_s, self._change_s))
+        stitches, changes = design.sewn(self._elapsed_s, self._stitch_s, self._change_s)
         self.odometer.stitches += stitches - self._counted[0]
         self.odometer.colour_changes += changes - self._counted[1]
         self._counted = (stitches, changes)

@@ -25,7 +25,7 @@ COMMAND_UNKNOWN = 1
 WRONG_PARAMETERS = 2
 
 _FAULTS = frozenset({"panel-pause", "lever-up", "damaged-byte"})
-_DIALECTS = frozenset({"silent", "pu-stays"})
+_DIALECTS = frozenset({"silent", "pu-stays", "early-answers"})
 _LETTERS = frozenset(string.ascii_letters.encode())
 _SEPARATORS = frozenset(b"; \r\n\t,")
 _PARAMETER = frozenset(b"0123456789+-., ")
@@ -54,7 +54,8 @@ class SimulatedCutter:
 
     `speed` makes it live faster; `baud` limits how fast bytes arrive (0: at once); `buffer` is its size in bytes.
     `faults`, at an instant chosen by `seed`: `panel-pause` and `lever-up` (for `HELD_S`), `damaged-byte`.
-    `dialect`: `silent` answers nothing, `pu-stays` does not move on `PUx,y`. Both take several, with commas.
+    `dialect`: `silent` answers nothing, `pu-stays` does not move on `PUx,y`, `early-answers` tells as its position
+    where it is bound for, while it moves. Both take several, with commas.
     """
 
     def __init__(
@@ -133,8 +134,11 @@ class SimulatedCutter:
             self._held_bit = 0
         else:
             self._hear(self._arriving.popleft()[1])
-        while self._motion is None and not self._held_bit and self._go_on():
+        while not self._held_bit and (self._motion is None or self._may_answer_early()) and self._go_on():
             pass
+
+    def _may_answer_early(self) -> bool:
+        return "early-answers" in self._dialect and not self._targets and self._buffer.startswith(b"OA")
 
     # --- bytes
 
@@ -215,7 +219,7 @@ class SimulatedCutter:
             self.selected = numbers[0] if numbers else 0
             self._move_pen(down=False)
         elif name == "OA":
-            self._say(*self.position, int(self.pen_down))
+            self._say(*(self._motion.to if self._motion else self.position), int(self.pen_down))
         elif name == "OS":
             self._say(24 | int(self.pen_down) | (32 if self._command_error else 0))
         elif name == "OE":

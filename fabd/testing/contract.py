@@ -1,11 +1,8 @@
 """What every driver keeps: import these tests into a file with a `driver_cases`, or run them by `--fabd-driver`."""
 
 import asyncio
-import itertools
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,13 +10,10 @@ from pydantic import BaseModel, ValidationError
 
 from fabd.drivers import Driver, Extents, LinkLost, Method, Phase
 from fabd.testing.bench import BenchAttempt, DriverCase, SimulatedSide
+from fabd.testing.observed import REPORTS_S, agrees, left, never_falls, over, until_at_work
 from fabd.testing.plugin import cases_of_options
 
-REPORTS_S = 1.0
-LOOK_S = 0.05
 HELD_S = 5.0
-AGREES = 0.001
-"""How far a driver may be from what its machine counted: a thousandth."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -68,17 +62,17 @@ def test_refuses_a_program_that_is_too_large_before_it_is_connected(case: Driver
 
 def test_connects_again_and_again_and_leaves_nothing_behind(case: DriverCase) -> None:
     async def connect() -> None:
-        before = _left()
+        before = left()
         for _ in range(2):
             async with case.build() as driver:
                 await driver.read()
-            assert _left() == before
+            assert left() == before
         driver = case.build()
         async with driver:
             await driver.read()
         async with driver:
             await driver.read()
-        assert _left() == before
+        assert left() == before
 
     _on_bench(case, connect())
 
@@ -105,7 +99,7 @@ def test_runs_to_a_proven_end_and_reports_all_the_time(case: DriverCase) -> None
             assert attempt.last is not None
             assert attempt.last.position == case.program.length
             assert attempt.longest_silence_s <= REPORTS_S
-            _never_falls(attempt)
+            never_falls(attempt)
             assert (await driver.read()).phase is Phase.IDLE
 
     _on_bench(case, make())
@@ -118,7 +112,7 @@ def test_counts_what_the_machine_counts(case: DriverCase, side: SimulatedSide) -
             await driver.run(attempt)
             assert attempt.last is not None
             if attempt.last.method is Method.ODOMETER:
-                _agrees(attempt.last.used, side.used(side.machine))
+                agrees(attempt.last.used, side.used(side.machine))
 
     _on_bench(case, make())
 
@@ -152,7 +146,7 @@ def test_stop_is_idempotent_on_a_machine_at_rest(case: DriverCase, side: Simulat
 def test_cancelled_and_stopped_in_the_middle_the_machine_is_safe(case: DriverCase, side: SimulatedSide) -> None:
     async def in_the_middle(driver: Driver, run: "asyncio.Task[None]", _: BenchAttempt) -> None:
         run.cancel()
-        await _over(run)
+        await over(run)
         assert run.cancelled()
         await driver.stop()
         await driver.stop()
@@ -163,7 +157,7 @@ def test_cancelled_and_stopped_in_the_middle_the_machine_is_safe(case: DriverCas
 def test_stopped_while_it_runs_the_machine_is_safe_and_the_run_ends(case: DriverCase, side: SimulatedSide) -> None:
     async def in_the_middle(driver: Driver, run: "asyncio.Task[None]", _: BenchAttempt) -> None:
         await driver.stop()
-        await _over(run)
+        await over(run)
         assert not run.cancelled()
         assert run.exception() is not None, "a stopped program has not ended well"
 
@@ -173,7 +167,7 @@ def test_stopped_while_it_runs_the_machine_is_safe_and_the_run_ends(case: Driver
 def test_stopped_behind_half_a_line_the_machine_is_safe(case: DriverCase, side: SimulatedSide) -> None:
     async def in_the_middle(driver: Driver, run: "asyncio.Task[None]", _: BenchAttempt) -> None:
         run.cancel()
-        await _over(run)
+        await over(run)
         side.hear(side.half_line)
         await driver.stop()
 
@@ -183,7 +177,7 @@ def test_stopped_behind_half_a_line_the_machine_is_safe(case: DriverCase, side: 
 def test_after_a_stop_the_next_program_runs(case: DriverCase, side: SimulatedSide) -> None:
     async def in_the_middle(driver: Driver, run: "asyncio.Task[None]", _: BenchAttempt) -> None:
         run.cancel()
-        await _over(run)
+        await over(run)
         await driver.stop()
         next_attempt = case.attempt()
         await driver.run(next_attempt)
@@ -211,8 +205,8 @@ def test_pause_holds_and_resume_goes_on_to_the_end(case: DriverCase, side: Simul
         attempt.open()
         await run
         assert attempt.last.position == case.program.length
-        _agrees(attempt.last.used, side.used(side.machine))
-        _never_falls(attempt)
+        agrees(attempt.last.used, side.used(side.machine))
+        never_falls(attempt)
         await driver.stop()
 
     _interrupted(case, side, in_the_middle)
@@ -223,7 +217,7 @@ def test_stopped_while_it_is_paused_the_machine_is_safe(case: DriverCase, side: 
         attempt.shut()
         await driver.pause()
         run.cancel()
-        await _over(run)
+        await over(run)
         await driver.stop()
 
     _interrupted(case, side, in_the_middle)
@@ -233,9 +227,9 @@ def test_a_pulled_plug_is_a_lost_link(case: DriverCase, side: SimulatedSide) -> 
     async def pull() -> None:
         async with case.build() as driver:
             attempt = case.attempt()
-            run = await _until_at_work(driver, attempt, side)
+            run = await until_at_work(driver, attempt, side)
             await side.unplug()
-            await _over(run)
+            await over(run)
             assert isinstance(run.exception(), LinkLost)
             with pytest.raises(LinkLost):
                 await driver.read()
@@ -249,11 +243,11 @@ def test_a_plug_that_is_pulled_in_a_pause_is_a_lost_link(case: DriverCase, side:
     async def pull() -> None:
         async with case.build() as driver:
             attempt = case.attempt()
-            run = await _until_at_work(driver, attempt, side)
+            run = await until_at_work(driver, attempt, side)
             attempt.shut()
             await driver.pause()
             await side.unplug()
-            await _over(run)
+            await over(run)
             assert isinstance(run.exception(), LinkLost)
 
     _on_bench(case, pull())
@@ -262,9 +256,9 @@ def test_a_plug_that_is_pulled_in_a_pause_is_a_lost_link(case: DriverCase, side:
 def test_an_owed_stop_is_delivered_by_a_new_connection(case: DriverCase, side: SimulatedSide) -> None:
     async def lose_and_find() -> None:
         async with case.build() as driver:
-            run = await _until_at_work(driver, case.attempt(), side)
+            run = await until_at_work(driver, case.attempt(), side)
             await side.unplug()
-            await _over(run)
+            await over(run)
             run.exception()
         async with case.build() as driver:
             await driver.stop()
@@ -288,45 +282,9 @@ def _interrupted(case: DriverCase, side: SimulatedSide, act: Act) -> None:
     async def make() -> None:
         async with case.build() as driver:
             attempt = case.attempt()
-            run = await _until_at_work(driver, attempt, side)
+            run = await until_at_work(driver, attempt, side)
             await act(driver, run, attempt)
             assert side.is_safe(side.machine)
             assert run.done()
 
     _on_bench(case, make())
-
-
-async def _until_at_work(driver: Driver, attempt: BenchAttempt, side: SimulatedSide) -> "asyncio.Task[None]":
-    run = asyncio.create_task(driver.run(attempt), name="run on the bench")
-    while not side.at_work(side.machine):
-        assert not run.done(), "it ended before it was ever at work: " + repr(run.exception())
-        await asyncio.sleep(LOOK_S)
-    return run
-
-
-async def _over(run: "asyncio.Task[None]") -> None:
-    """Wait for a run that was told to end: promptly, though what moves may have to come to rest."""
-    await asyncio.wait([run], timeout=REPORTS_S)
-    assert run.done(), "the run goes on"
-
-
-def _never_falls(attempt: BenchAttempt) -> None:
-    for sooner, later in itertools.pairwise(attempt.readings):
-        assert sooner.position <= later.position
-        for meter, quantity in sooner.used.items():
-            assert quantity <= later.used[meter]
-
-
-def _agrees(reported: Mapping[Any, float], counted: Mapping[Any, float]) -> None:
-    assert counted
-    for meter, quantity in counted.items():
-        assert reported[meter] == pytest.approx(quantity, rel=AGREES)
-
-
-def _left() -> tuple[int, set[tuple[str, str]]]:
-    """What a driver could leave: tasks, and open descriptors."""
-    descriptors = set()
-    for entry in Path("/proc/self/fd").iterdir():
-        with suppress(FileNotFoundError):  # the one that lists the directory
-            descriptors.add((entry.name, str(entry.readlink())))
-    return len(asyncio.all_tasks()), descriptors

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 from components import require
 
@@ -18,6 +19,7 @@ PASSWORD = "s3cret/é:@"  # what a URL must escape
 ACCESS = """
 user fabd
 topic readwrite fab/#
+topic write till/#
 user till
 topic read fab/#
 topic write fab/+/+/usage/ack/+
@@ -60,7 +62,11 @@ class Mosquitto:
     @property
     def url(self) -> str:
         """As fabd is told of it."""
-        return f"mqtt://fabd:s3cret%2F%C3%A9%3A%40@127.0.0.1:{self.port}"
+        return self.url_through(self.port)
+
+    def url_through(self, port: int, scheme: str = "mqtt") -> str:
+        """The same, through a gate."""
+        return f"{scheme}://fabd:{quote(PASSWORD, safe='')}@127.0.0.1:{port}"
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
@@ -119,6 +125,9 @@ class Gate:
         self.refuses_mqtt5 = False
         self.mute = False
         """The broker hears, but what it says does not arrive."""
+        self.forbids_subscribing = False
+        self.shut = False
+        """Whoever comes is sent away."""
         self.protocols: list[int] = []
         """The protocol level of each CONNECT: 4 for MQTT 3.1.1, 5 for MQTT 5."""
         self._links: set[asyncio.Task[None]] = set()
@@ -148,6 +157,9 @@ class Gate:
         link.add_done_callback(self._links.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.shut:
+            writer.close()
+            return
         with suppress(OSError):
             first = await reader.read(4096)
             level = first[first.index(b"MQTT") + 4]  # right after the protocol's name: MQTT 5.0, section 3.1.2.2
@@ -173,8 +185,11 @@ class Gate:
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool) -> None:
         while data := await reader.read(4096):
-            if not (answers and self.mute):
-                writer.write(data)
+            if answers and self.mute:
+                continue
+            if answers and self.forbids_subscribing and data[0] == 0x90:  # SUBACK; its last byte is the reason code
+                data = data[:-1] + b"\x87"  # not authorized: MQTT 5.0, section 3.9.3
+            writer.write(data)
 
 
 def free_port() -> int:

@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -43,7 +43,8 @@ class Served:
 
     def close(self) -> None:
         """What SIGTERM does; returns at once."""
-        self.loop.call_soon_threadsafe(self.closing.set)
+        with suppress(RuntimeError):  # its loop is closed: that has been done
+            self.loop.call_soon_threadsafe(self.closing.set)
 
 
 @contextmanager

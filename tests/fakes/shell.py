@@ -1,6 +1,21 @@
-"""What the command line is run in."""
+"""What the command line is run in, and how a command ended."""
 
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Fabd = Callable[..., Outcome]
+"""Runs one command: its arguments, then `stdin` as bytes and the environment by name."""
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -1,7 +1,6 @@
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,21 +8,9 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from fakes.served import Served, served
-from fakes.shell import environment
+from fakes.shell import Fabd, Outcome, environment
 
 LOCALE = Path(__file__).parents[3] / "fabd" / "locale"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How one command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-Fabd = Callable[..., Outcome]
 
 
 @pytest.fixture

@@ -5,32 +5,34 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from fakes.shell import environment
+from fakes.served import Served
+from fakes.shell import Fabd, Outcome, environment
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 COIN = str(SAMPLES / "coin_slic3r.gcode")
 
 
-def data(outcome):
+def data(outcome: Outcome) -> Any:
     assert outcome.code == 0, outcome.err
     return json.loads(outcome.out)
 
 
 @pytest.fixture
-def alice(at) -> None:
+def alice(at: Fabd) -> None:
     for command in ("member add alice --name Alice", "member grant alice printer autonomous", "machine ready mk4"):
         assert at(*command.split()).code == 0
 
 
 @pytest.mark.parametrize("noun", ["job", "machine", "prompt", "member", "usage"])
-def test_a_list_is_an_array_for_scripts(at, noun: str) -> None:
+def test_a_list_is_an_array_for_scripts(at: Fabd, noun: str) -> None:
     assert isinstance(data(at(noun, "list", "--json")), list)
 
 
-def test_options_stand_where_a_user_puts_them(fabd, counter) -> None:
+def test_options_stand_where_a_user_puts_them(fabd: Fabd, counter: Served) -> None:
     socket = str(counter.socket)
     for arguments in (
         ("--json", "--socket", socket, "machine", "list"),
@@ -41,7 +43,7 @@ def test_options_stand_where_a_user_puts_them(fabd, counter) -> None:
         assert [machine["id"] for machine in data(fabd(*arguments))] == ["mk4"]
 
 
-def test_the_facilitator_in_person_is_named_before_and_after(at) -> None:
+def test_the_facilitator_in_person_is_named_before_and_after(at: Fabd) -> None:
     at("member", "add", "lea", "--facilitator")
     for number, arguments in enumerate([("--as", "lea", "member", "add"), ("member", "add", "--as", "lea")]):
         assert at(*arguments, f"m{number}").code == 0
@@ -50,7 +52,7 @@ def test_the_facilitator_in_person_is_named_before_and_after(at) -> None:
 
 
 @pytest.mark.usefixtures("alice")
-def test_a_quote_is_a_table_with_a_price(at) -> None:
+def test_a_quote_is_a_table_with_a_price(at: Fabd) -> None:
     told = at("quote", COIN, "--for", "alice")
     assert told.code == 0
     assert "€" in told.out
@@ -60,7 +62,7 @@ def test_a_quote_is_a_table_with_a_price(at) -> None:
 
 
 @pytest.mark.usefixtures("alice")
-def test_money_is_written_as_the_reader_writes_it(at) -> None:
+def test_money_is_written_as_the_reader_writes_it(at: Fabd) -> None:
     cents = data(at("quote", COIN, "--for", "alice", "--json"))["total_ttc_cents"]
     euros, rest = divmod(cents, 100)
     assert f"€{euros}.{rest:02}" in at("quote", COIN, "--for", "alice").out
@@ -68,7 +70,7 @@ def test_money_is_written_as_the_reader_writes_it(at) -> None:
 
 
 @pytest.mark.usefixtures("alice")
-def test_a_job_is_made_and_ends_with_its_price(at) -> None:
+def test_a_job_is_made_and_ends_with_its_price(at: Fabd) -> None:
     told = at("submit", COIN, "--for", "alice", "--wait")
     assert told.code == 0
     job = data(at("job", "show", "1", "--json"))
@@ -83,16 +85,16 @@ def test_a_job_is_made_and_ends_with_its_price(at) -> None:
 
 
 @pytest.mark.usefixtures("alice")
-def test_waiting_prints_the_final_job_to_scripts(at) -> None:
+def test_waiting_prints_the_final_job_to_scripts(at: Fabd) -> None:
     assert data(at("submit", COIN, "--for", "alice", "--wait", "--json"))["state"] == "completed"
 
 
-def test_standard_input_is_a_file_too(at) -> None:
+def test_standard_input_is_a_file_too(at: Fabd) -> None:
     job = data(at("submit", "-", "--json", stdin=Path(COIN).read_bytes()))
     assert (job["title"], job["member"]) == ("stdin", None)
 
 
-def test_the_same_key_makes_one_job(at) -> None:
+def test_the_same_key_makes_one_job(at: Fabd) -> None:
     first, second = (data(at("submit", COIN, "--key", "k", "--json")) for _ in range(2))
     assert first["id"] == second["id"]
 
@@ -106,7 +108,7 @@ def test_the_same_key_makes_one_job(at) -> None:
         (("--copies", "0"), "0"),
     ],
 )
-def test_a_wish_that_cannot_be_is_refused_and_changes_nothing(at, options, words: str) -> None:
+def test_a_wish_that_cannot_be_is_refused_and_changes_nothing(at: Fabd, options: tuple[str, ...], words: str) -> None:
     told = at("submit", COIN, *options)
     assert (told.code, told.out) == (3, "")
     assert words in told.err
@@ -114,7 +116,7 @@ def test_a_wish_that_cannot_be_is_refused_and_changes_nothing(at, options, words
 
 
 @pytest.mark.parametrize("content", [b"", b"a letter to the editor\n", b"x" * 2_000_000])
-def test_what_is_no_program_is_refused_and_changes_nothing(at, tmp_path: Path, content: bytes) -> None:
+def test_what_is_no_program_is_refused_and_changes_nothing(at: Fabd, tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "letter.gcode"
     file.write_bytes(content)
     told = at("submit", str(file))
@@ -123,7 +125,7 @@ def test_what_is_no_program_is_refused_and_changes_nothing(at, tmp_path: Path, c
     assert data(at("job", "list", "--all", "--json")) == []
 
 
-def test_a_job_is_held_released_and_canceled(at) -> None:
+def test_a_job_is_held_released_and_canceled(at: Fabd) -> None:
     at("submit", COIN)
     for verb, state in (("hold", "pending-held"), ("release", "pending"), ("cancel", "canceled")):
         assert data(at("job", verb, "1", "--json"))["state"] == state
@@ -131,18 +133,18 @@ def test_a_job_is_held_released_and_canceled(at) -> None:
     assert at("job", "show", "1").out.splitlines()[0].split() == ["Job", "1"]
 
 
-def test_a_machine_is_closed_and_opened(at) -> None:
+def test_a_machine_is_closed_and_opened(at: Fabd) -> None:
     closed = at("machine", "close", "mk4", "--why", "[red]nozzle[/red]")
     assert "[red]nozzle[/red]" in closed.out
     assert at("machine", "open", "mk4").code == 0
     assert at("machine", "show", "mk4").out.splitlines()[0].split() == ["Machine", "mk4"]
 
 
-def test_a_prompt_that_nobody_asked_is_told(at) -> None:
+def test_a_prompt_that_nobody_asked_is_told(at: Fabd) -> None:
     assert at("prompt", "answer", "mk9", "yes").code == 3
 
 
-def test_watching_says_what_goes_on_and_ends_with_the_daemon(counter) -> None:
+def test_watching_says_what_goes_on_and_ends_with_the_daemon(counter: Served) -> None:
     with popen("watch", "--json", FABD_SOCKET=str(counter.socket)) as watching:
         assert watching.stdout is not None
         first = json.loads(watching.stdout.readline())
@@ -152,7 +154,7 @@ def test_watching_says_what_goes_on_and_ends_with_the_daemon(counter) -> None:
     assert [machine["id"] for machine in first["machines"]] == ["mk4"]
 
 
-def test_whoever_stops_waiting_leaves_the_job_running(at, counter) -> None:
+def test_whoever_stops_waiting_leaves_the_job_running(at: Fabd, counter: Served) -> None:
     with popen("submit", COIN, "--wait", FABD_SOCKET=str(counter.socket)) as waiting:
         assert waiting.stderr is not None
         assert waiting.stderr.readline().startswith(b"Job 1: ")

@@ -11,22 +11,24 @@ from structlog.testing import capture_logs
 from fabd.client import Client, ClientError, Trouble
 from fabd.errors import ConfigError
 from fabd.model import Message
+from fakes.served import Served
+from fakes.shell import Fabd
 
 
-def test_no_daemon(fabd, tmp_path: Path) -> None:
+def test_no_daemon(fabd: Fabd, tmp_path: Path) -> None:
     told = fabd("job", "list", "--socket", str(tmp_path / "fabd.sock"))
     assert (told.code, told.out) == (4, "")
     assert told.err.startswith(f"fabd: No daemon answers on the socket {tmp_path}/fabd.sock.")
     assert told.err.count("\n") == 1
 
 
-def test_a_socket_that_nobody_listens_on(fabd, tmp_path: Path) -> None:
+def test_a_socket_that_nobody_listens_on(fabd: Fabd, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(tmp_path / "fabd.sock"))
     assert fabd("job", "list", "--socket", str(tmp_path / "fabd.sock")).code == 4
 
 
-def test_a_failure_is_json_for_scripts(fabd, tmp_path: Path) -> None:
+def test_a_failure_is_json_for_scripts(fabd: Fabd, tmp_path: Path) -> None:
     told = fabd("job", "list", "--json", "--socket", str(tmp_path / "fabd.sock"))
     assert (told.code, told.out) == (4, "")
     assert json.loads(told.err)["problem"] == {
@@ -55,7 +57,7 @@ def test_a_socket_without_permission(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert refused.value.problem.problem.code == "client-no-permission"
 
 
-def test_something_else_on_the_socket(fabd, tmp_path: Path) -> None:
+def test_something_else_on_the_socket(fabd: Fabd, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(tmp_path / "fabd.sock"))
         other.listen()
@@ -75,13 +77,13 @@ def test_something_else_on_the_socket(fabd, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("file", "detail"), [("missing.gcode", "No such file or directory"), (".", "Is a directory")])
-def test_a_file_that_cannot_be_read(fabd, tmp_path: Path, file: str, detail: str) -> None:
+def test_a_file_that_cannot_be_read(fabd: Fabd, tmp_path: Path, file: str, detail: str) -> None:
     told = fabd("submit", str(tmp_path / file))
     assert told.code == 2
     assert told.err.startswith(f"fabd: {tmp_path / file} cannot be read: {detail}.")
 
 
-def test_every_mistake_of_a_configuration_is_told(fabd, tmp_path: Path) -> None:
+def test_every_mistake_of_a_configuration_is_told(fabd: Fabd, tmp_path: Path) -> None:
     (tmp_path / "fabd.toml").write_text('[site]\nid = "A B"\nname = 3\nlocale = "de"\n')
     (tmp_path / "machines.toml").write_text('[[machine]]\nid = "m"\nname = "M"\nkind = "printer"\ndriver = "nope"\n')
     told = fabd("check", "--config", str(tmp_path))
@@ -90,7 +92,7 @@ def test_every_mistake_of_a_configuration_is_told(fabd, tmp_path: Path) -> None:
     assert "machines.toml" in told.err
 
 
-def test_a_whole_configuration_is_summed_up(fabd, tmp_path: Path) -> None:
+def test_a_whole_configuration_is_summed_up(fabd: Fabd, tmp_path: Path) -> None:
     (tmp_path / "fabd.toml").write_text('[site]\nid = "test"\nname = "Test"\n')
     (tmp_path / "machines.toml").write_text("")
     told = fabd("check", "--config", str(tmp_path))
@@ -98,7 +100,7 @@ def test_a_whole_configuration_is_summed_up(fabd, tmp_path: Path) -> None:
     assert "The prices are those of the example tariff" in told.out
 
 
-def test_a_reload_that_is_refused_says_why(at, counter) -> None:
+def test_a_reload_that_is_refused_says_why(at: Fabd, counter: Served) -> None:
     counter.reload_fails.append(ConfigError(Message(code="config-no-directory", params={"path": "/nowhere"})))
     told = at("reload", FABD_LANG="fr")
     assert told.code == 2
@@ -106,7 +108,7 @@ def test_a_reload_that_is_refused_says_why(at, counter) -> None:
     assert at("reload").code == 0
 
 
-def test_a_mistake_of_ours_is_no_traceback(at, counter) -> None:
+def test_a_mistake_of_ours_is_no_traceback(at: Fabd, counter: Served) -> None:
     counter.reload_fails.append(RuntimeError("a mistake"))
     with capture_logs() as logs:
         told = at("reload")
@@ -116,19 +118,19 @@ def test_a_mistake_of_ours_is_no_traceback(at, counter) -> None:
     assert "Traceback" not in told.err
 
 
-def test_what_a_terminal_would_obey_is_not_printed(at) -> None:
+def test_what_a_terminal_would_obey_is_not_printed(at: Fabd) -> None:
     told = at("member", "show", "\x1b[2J\x07")
     assert told.code == 3
     assert "\x1b" not in told.err
     assert "\x07" not in told.err
 
 
-def test_there_is_no_such_schema(fabd) -> None:
+def test_there_is_no_such_schema(fabd: Fabd) -> None:
     told = fabd("schema", "nothing")
     assert told.code == 3
     assert "usage" in told.err
 
 
 @pytest.mark.parametrize("name", ["usage", "machine-state", "openapi"])
-def test_schemas_are_printed(fabd, name: str) -> None:
+def test_schemas_are_printed(fabd: Fabd, name: str) -> None:
     assert isinstance(json.loads(fabd("schema", name).out), dict)

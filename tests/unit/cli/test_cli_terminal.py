@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fakes.shell import environment
+from fakes.served import Served
+from fakes.shell import Fabd, environment
 
 COIN = str(Path(__file__).parents[2] / "samples" / "coin_slic3r.gcode")
 
@@ -54,7 +55,7 @@ def terminal(*arguments: str, **env: str) -> Iterator[Terminal]:
         os.close(here)
 
 
-def test_a_person_is_asked_and_may_say_no(at, counter) -> None:
+def test_a_person_is_asked_and_may_say_no(at: Fabd, counter: Served) -> None:
     with terminal("submit", COIN, FABD_SOCKET=str(counter.socket)) as shown:
         shown.until("Send it? [y/N]")
         assert "€" in shown.seen
@@ -64,7 +65,7 @@ def test_a_person_is_asked_and_may_say_no(at, counter) -> None:
     assert at("job", "list", "--all", "--json").out == "[]\n"
 
 
-def test_a_person_may_say_yes(at, counter) -> None:
+def test_a_person_may_say_yes(at: Fabd, counter: Served) -> None:
     with terminal("submit", COIN, FABD_SOCKET=str(counter.socket), FABD_LANG="fr") as shown:
         shown.until("[o/N]")
         shown.type("o\n")
@@ -72,22 +73,22 @@ def test_a_person_may_say_yes(at, counter) -> None:
         assert shown.process.wait() == 0
 
 
-def test_whoever_says_yes_beforehand_is_not_asked(counter) -> None:
+def test_whoever_says_yes_beforehand_is_not_asked(counter: Served) -> None:
     with terminal("submit", COIN, "--yes", FABD_SOCKET=str(counter.socket)) as shown:
         assert "Job 1 is accepted" in shown.rest()
     assert "Send it?" not in shown.seen
 
 
-def test_a_bar_shows_how_far_it_is(at, counter) -> None:
+def test_a_bar_shows_how_far_it_is(at: Fabd, counter: Served) -> None:
     with terminal("submit", COIN, "--yes", "--wait", FABD_SOCKET=str(counter.socket)) as shown:
         shown.until("Job 1: waiting")
-        shown.until("━")
+        shown.until("0\u00a0%")
         assert at("job", "cancel", "1").code == 0
         assert "Job 1: canceled." in shown.rest()
         assert shown.process.wait() == 1
 
 
-def test_watching_is_a_table_that_lives(counter) -> None:
+def test_watching_is_a_table_that_lives(counter: Served) -> None:
     with terminal("watch", FABD_SOCKET=str(counter.socket)) as shown:
         shown.until("mk4")
         counter.close()

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from fabd import __version__
+from fakes.shell import Fabd
 
 WRONG = {
     ("jobb",): "There is no command jobb. Is it 'job'?",
@@ -27,36 +28,36 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("arguments", "sentence"), WRONG.items(), ids=[" ".join(words) for words in WRONG])
-def test_wrong_usage_is_told_in_one_line(fabd, arguments, sentence) -> None:
+def test_wrong_usage_is_told_in_one_line(fabd: Fabd, arguments: tuple[str, ...], sentence: str) -> None:
     told = fabd(*arguments)
     assert (told.code, told.out) == (2, "")
     assert told.err == f"fabd: {sentence} Add --help to see how it is used.\n"
 
 
-def test_wrong_usage_is_told_to_scripts_too(fabd) -> None:
+def test_wrong_usage_is_told_to_scripts_too(fabd: Fabd) -> None:
     told = fabd("job", "show", "--json")
     assert (told.code, told.out) == (2, "")
     assert json.loads(told.err)["problem"]["code"] == "client-wrong-usage"
 
 
-def test_wrong_usage_is_told_in_french(fabd) -> None:
+def test_wrong_usage_is_told_in_french(fabd: Fabd) -> None:
     told = fabd("job", "show", FABD_LANG="fr")
     assert told.err == "fabd: Il manque l’argument JOB. Ajoutez --help pour voir l’usage.\n"
 
 
-def test_the_version_is_told(fabd) -> None:
+def test_the_version_is_told(fabd: Fabd) -> None:
     assert fabd("--version").out == f"fabd {__version__}\n"
 
 
 @pytest.mark.parametrize("noun", [(), ("job",), ("machine",), ("prompt",), ("member",), ("usage",)])
-def test_a_noun_alone_shows_its_verbs(fabd, noun) -> None:
+def test_a_noun_alone_shows_its_verbs(fabd: Fabd, noun: tuple[str, ...]) -> None:
     told = fabd(*noun)
     assert told.code == 2
     assert "--json" in told.out + told.err
     assert "Traceback" not in told.err
 
 
-def test_help_is_in_the_language_of_the_environment(fabd) -> None:
+def test_help_is_in_the_language_of_the_environment(fabd: Fabd) -> None:
     english, french = fabd("job", "list", "--help"), fabd("job", "list", "--help", FABD_LANG="", LANG="fr_FR.UTF-8")
     assert "Usage: fabd job list" in english.out
     assert "Show this page and stop." in english.out
@@ -65,7 +66,7 @@ def test_help_is_in_the_language_of_the_environment(fabd) -> None:
     assert "Avec chaque commande" in french.out
 
 
-def test_ours_wins_over_the_systems_language(fabd) -> None:
+def test_ours_wins_over_the_systems_language(fabd: Fabd) -> None:
     told = fabd("job", "show", FABD_LANG="en", LC_ALL="fr_FR.UTF-8", LANG="fr_FR.UTF-8")
     assert told.err.startswith("fabd: The argument JOB is missing.")
 

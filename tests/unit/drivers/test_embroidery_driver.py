@@ -1,6 +1,7 @@
 import asyncio
 import itertools
 import resource
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -10,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from fabd.drivers import Driver, Extents, JobRejected, LinkLost, MachineFault, Meter, Method, Phase, Program, Reading
+from fabd.drivers.deliver import Stick
 from fabd.drivers.embroidery import Embroidery, EmbroideryConfig
 from fabd.simulators import machine, scrap
 from fabd.simulators.embroidery import SimulatedEmbroiderer
@@ -23,9 +25,11 @@ numbers = itertools.count()
 class Bench:
     """A driver on its simulated machine, with one attempt at a design, and a person beside the machine."""
 
-    def __init__(self, directory: Path, url: str = "sim://embroidery?", **settings: object) -> None:
-        self.url = f"{url}&seed={next(numbers)}"
-        self.program, self.file = design(directory)
+    def __init__(
+        self, directory: Path, url: str = "sim://embroidery?", *, stitches: int = 300, **settings: object
+    ) -> None:
+        self.url = f"{url}&change=12&seed={next(numbers)}"
+        self.program, self.file = design(directory, stitches=stitches)
         self.config = EmbroideryConfig.model_validate({"url": self.url, "colour_change_s": 12, **settings})
         self.attempt = TrialAttempt(self.program, self.file)
 
@@ -68,9 +72,9 @@ def test_it_is_a_driver() -> None:
     assert isinstance(Embroidery(EmbroideryConfig(url="sim://embroidery")), Driver)
 
 
-@pytest.mark.parametrize("speed", [1, 50])
-def test_from_the_stick_to_the_operators_word(tmp_path: Path, speed: int) -> None:
-    bench = Bench(tmp_path, f"sim://embroidery?speed={speed}")
+@pytest.mark.parametrize(("speed", "stitches"), [(1, 300), (50, 9000)])
+def test_from_the_stick_to_the_operators_word(tmp_path: Path, speed: int, stitches: int) -> None:
+    bench = Bench(tmp_path, f"sim://embroidery?speed={speed}", stitches=stitches)
 
     async def sew() -> None:
         async with bench.running() as (_, run):
@@ -93,7 +97,7 @@ def test_from_the_stick_to_the_operators_word(tmp_path: Path, speed: int) -> Non
     odometer = bench.machine.odometer
     assert (last.position, last.method) == (bench.program.length, Method.OPERATOR)
     assert last.used == {Meter.STITCHES: odometer.stitches, Meter.COLOUR_CHANGES: odometer.colour_changes}
-    assert odometer.stitches == 300
+    assert odometer.stitches == stitches
     assert odometer.colour_changes == 2
     assert bench.machine.stick.files == {}
     assert bench.attempt.longest_silence_s() < 1
@@ -452,6 +456,39 @@ async def test_a_link_on_the_stick_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(MachineFault):
         await _delivered(stick, design(tmp_path, suffix="pes"))
     assert elsewhere.read_bytes() == b"precious"
+
+
+class SlowMedium:
+    """A stick that takes its time; `files` is what lies on it."""
+
+    def __init__(self) -> None:
+        self.files: set[str] = set()
+        self.goes_on = threading.Event()
+
+    def look(self) -> None:
+        return
+
+    def write(self, name: str, data: bytes) -> None:
+        assert self.goes_on.wait(10)
+        self.files.add(name)
+
+    def remove(self, name: str) -> None:
+        self.files.discard(name)
+
+
+async def test_a_cancelled_delivery_ends_before_the_design_is_withdrawn() -> None:
+    medium = SlowMedium()
+    stick = Stick("folder:///slow", medium, in_thread=True)
+    delivery = asyncio.create_task(stick.deliver("K7.DST", b"..."))
+    await asyncio.sleep(0.01)
+    delivery.cancel()
+    await asyncio.wait([delivery], timeout=0.05)
+    assert not delivery.done()
+    medium.goes_on.set()
+    await asyncio.wait([delivery])
+    assert delivery.cancelled()
+    await stick.withdraw("K7.DST")
+    assert medium.files == set()
 
 
 async def test_a_folder_that_is_gone_is_a_lost_link(tmp_path: Path) -> None:

@@ -304,6 +304,26 @@ def test_a_pause_waits_at_a_point_where_the_tool_is_up(tmp_path: Path) -> None:
     bench.scrap()
 
 
+def test_a_pause_waits_for_the_motion_of_a_machine_that_answers_early(tmp_path: Path) -> None:
+    strokes = [[(x, 0), (x, 400)] for x in (0, 40_000, 0, 40_000, 0)]
+    bench = Bench(tmp_path, Drawing(strokes=strokes), "sim://hpgl?dialect=early-answers")
+
+    async def pause() -> None:
+        async with Hpgl(bench.config) as driver:
+            run = asyncio.create_task(driver.run(bench.attempt))
+            await asyncio.sleep(4)
+            bench.attempt.shut()
+            await asyncio.sleep(8)
+            await driver.pause()
+            assert bench.cutter.at_rest
+            bench.attempt.open()
+            await run
+
+    run_in_virtual_time(pause())
+    check_made_whole(bench)
+    bench.scrap()
+
+
 def test_a_pause_in_a_long_stroke_returns_and_holds_behind_it(tmp_path: Path) -> None:
     zigzag = [(x, 4000 * (x // 400 % 2)) for x in range(0, 16_000, 400)]
     bench = Bench(tmp_path, Drawing(strokes=[zigzag, [(0, 0), (400, 0)]]))
@@ -363,6 +383,23 @@ def test_lost_bytes_spoil_the_piece(tmp_path: Path) -> None:
             assert lost.value.message.code == "cutter-overflow"
 
     run_in_virtual_time(flood())
+    bench.scrap()
+
+
+def test_a_command_that_was_not_understood_is_a_fault_at_the_end(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, squares(12))
+
+    async def garble() -> None:
+        async with Hpgl(bench.config) as driver:
+            run = asyncio.create_task(driver.run(bench.attempt))
+            await asyncio.sleep(3)
+            assert driver._open is not None
+            await driver._open.send(b"ZZ1;")  # what a damaged command looks like to the machine
+            with pytest.raises(MachineFault) as fault:
+                await run
+            assert fault.value.message.code == "cutter-command-misunderstood"
+
+    run_in_virtual_time(garble())
     bench.scrap()
 
 

@@ -90,6 +90,16 @@ async def test_whatever_is_there_at_open_no_ok_is_taken_for_another(
     assert attempt.last.position == len(PIECE)
 
 
+async def test_a_board_that_resets_when_it_is_opened_is_given_time_to_start(piece: tuple[Program, Path]) -> None:
+    firmware = Firmware()
+    async with on_pty(firmware) as there:
+        asyncio.get_running_loop().call_later(0.05, there.plug.say, b"start\necho:Marlin 2.1\n")
+        async with config(there.url, boot_s=0.1) as driver:
+            assert firmware.heard[0].startswith("N0 M110")
+            await driver.run(BenchAttempt(*piece))
+    assert firmware.taken == commands(PIECE)
+
+
 async def test_half_a_line_that_somebody_left_there_harms_nothing(piece: tuple[Program, Path]) -> None:
     firmware = Firmware()
     firmware.hear("N512 G1 X1")
@@ -292,6 +302,20 @@ async def test_a_stop_begins_with_a_line_end_and_hurries_before_it_counts(piece:
         "N3 M107",
         "N4 M105",
     ]
+
+
+async def test_a_chamber_is_turned_off_too() -> None:
+    firmware = Firmware(capabilities="")
+    firmware.on = lambda line: f"ok T:20 /0 B:20 /0 C:40 /{chamber(firmware)}\n" if "M105" in line else None
+    async with on_pty(firmware) as there, config(there.url) as driver:
+        assert [heater.target_c for heater in (await driver.read()).temperatures] == [0, 0, 45]
+        await driver.stop()
+    assert "M141 S0" in firmware.taken
+
+
+def chamber(firmware: Firmware) -> int:
+    firmware.last += 1
+    return 0 if "M141 S0" in firmware.taken else 45
 
 
 async def test_all_tools_are_turned_off() -> None:

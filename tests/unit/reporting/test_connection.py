@@ -1,6 +1,7 @@
 """The connection to the broker: it is kept, it says so once, and it tells no secret."""
 
 import asyncio
+import gc
 import re
 import socket
 import ssl
@@ -17,7 +18,7 @@ from fabd.reporting import link
 from fabd.reporting.link import Link, Peer
 from fabd.reporting.mqtt import Connection, keep_connected, parse
 from fabd.tasks import end, own
-from fakes.broker import PASSWORD, Gate, Mosquitto
+from fakes.broker import Gate, Mosquitto
 from fakes.counter import QUICK, ROOT, SITE, client, connected, next_on, read, until
 
 STATUS = f"{ROOT}/status"
@@ -37,14 +38,13 @@ async def test_online_and_offline_are_there_for_whoever_comes_later(broker: Mosq
 
 async def test_the_broker_says_offline_when_fabd_cannot(broker: Mosquitto) -> None:
     gate = Gate(broker.port)
-    async with client(broker.port) as somebody:
-        async with gate.open(), connected(f"mqtt://fabd:{_quoted()}@127.0.0.1:{gate.port}") as connection:
-            await until(lambda: connection.connected)
-            await somebody.subscribe(STATUS)
-            assert read(await next_on(somebody, STATUS))["status"] == "online"
-            await gate.cut()
-            assert read(await next_on(somebody, STATUS))["status"] == "offline"
-            assert read(await next_on(somebody, STATUS))["status"] == "online"
+    async with client(broker.port) as somebody, gate.open(), connected(broker.url_through(gate.port)) as connection:
+        await until(lambda: connection.connected)
+        await somebody.subscribe(STATUS)
+        assert read(await next_on(somebody, STATUS))["status"] == "online"
+        await gate.cut()
+        assert read(await next_on(somebody, STATUS))["status"] == "offline"
+        assert read(await next_on(somebody, STATUS))["status"] == "online"
 
 
 async def test_an_outage_is_told_once_and_its_end_once(broker: Mosquitto, capsys: pytest.CaptureFixture[str]) -> None:
@@ -84,7 +84,7 @@ async def test_a_wrong_password_is_told_without_telling_it(
 async def test_a_broker_that_speaks_only_3_1_1_is_spoken_to_so(broker: Mosquitto) -> None:
     gate = Gate(broker.port)
     gate.refuses_mqtt5 = True
-    async with gate.open(), connected(f"mqtt://fabd:{_quoted()}@127.0.0.1:{gate.port}") as connection:
+    async with gate.open(), connected(broker.url_through(gate.port)) as connection:
         await until(lambda: connection.connected)
         assert gate.protocols == [5, 4]
         assert await _status(broker) == {"status": "online", "version": __version__}
@@ -106,7 +106,7 @@ async def test_a_broker_that_never_answers_counts_as_lost(
             await link.publish(f"{ROOT}/usage", b"{}")
             gate.mute = True
 
-    async with gate.open(), connected(f"mqtt://fabd:{_quoted()}@127.0.0.1:{gate.port}", [talk]) as connection:
+    async with gate.open(), connected(broker.url_through(gate.port), [talk]) as connection:
         await until(lambda: connection.problem is not None)
         gate.mute = False
         await until(lambda: connection.connected)
@@ -114,17 +114,15 @@ async def test_a_broker_that_never_answers_counts_as_lost(
 
 async def test_a_topic_that_may_not_be_subscribed_is_told(broker: Mosquitto) -> None:
     async def listen(link: Link) -> None:
-        await link.subscribe("elsewhere", lambda message: None)
+        await link.subscribe(f"{ROOT}/usage/ack/+", lambda message: None)
 
-    async with connected(f"mqtt://till:{_quoted()}@127.0.0.1:{broker.port}", [listen]) as connection:
+    gate = Gate(broker.port)  # Mosquitto itself grants what its access list forbids, and then sends nothing
+    gate.forbids_subscribing = True
+    async with gate.open(), connected(broker.url_through(gate.port), [listen]) as connection:
         await until(lambda: connection.problem is not None)
         assert connection.problem is not None
-        # A till may not say `online`; nobody but `anybody` may listen elsewhere.
-        assert connection.problem.code == "mqtt-publish-refused"
-    broker.allow("user till\ntopic write fab/#\n")
-    async with connected(f"mqtt://till:{_quoted()}@127.0.0.1:{broker.port}", [listen]) as connection:
-        await until(lambda: connection.problem is not None)
-        assert connection.problem is not None
+        assert connection.problem.code == "mqtt-subscribe-refused"
+        assert connection.problem.params["topic"] == f"{ROOT}/usage/ack/+"
 
 
 async def test_a_feed_that_fails_in_another_way_ends_it(broker: Mosquitto) -> None:
@@ -155,23 +153,40 @@ async def test_no_cancellation_is_lost_in_a_call_that_is_answered_in_the_same_tu
         await task
 
 
-async def test_tls_trusts_the_authority_that_the_url_names_and_no_other(broker: Mosquitto, tmp_path: Path) -> None:
-    ours, key = tmp_path / "ours.pem", tmp_path / "ours.key"
-    command = [require("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    more = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
-    subprocess.run([*command, *more, "-keyout", key, "-out", ours], check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(ours, key)
+async def test_tls_trusts_the_authority_that_the_url_names(
+    broker: Mosquitto, authority: tuple[Path, ssl.SSLContext]
+) -> None:
+    certificates, server = authority
     gate = Gate(broker.port)
-    async with gate.open(context):
-        place = f"mqtts://fabd:{_quoted()}@127.0.0.1:{gate.port}"
-        async with connected(f"{place}?ca={ours}") as connection:
+    async with gate.open(server):
+        async with connected(f"{broker.url_through(gate.port, 'mqtts')}?ca={certificates}") as connection:
             await until(lambda: connection.connected)
             assert connection.address == f"mqtts://127.0.0.1:{gate.port}"
-        async with connected(place) as connection:
-            await until(lambda: connection.problem is not None)
-            assert connection.problem is not None
-            assert "certificate verify failed" in str(connection.problem.params["detail"])
+
+
+# paho forgets the socket of a handshake that failed; the collector closes it.
+@pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")
+async def test_tls_trusts_nobody_else(broker: Mosquitto, authority: tuple[Path, ssl.SSLContext]) -> None:
+    _, server = authority
+    gate = Gate(broker.port)
+    async with gate.open(server), connected(broker.url_through(gate.port, "mqtts")) as connection:
+        await until(lambda: connection.problem is not None)
+        assert connection.problem is not None
+        assert "certificate verify failed" in str(connection.problem.params["detail"])
+    gc.collect()
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> tuple[Path, ssl.SSLContext]:
+    """A certificate that signed itself, and a server's context with it."""
+    certificate, key = tmp_path / "ours.pem", tmp_path / "ours.key"
+    new_key = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+    of = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    files = ["-keyout", key, "-out", certificate]
+    subprocess.run([require("openssl"), *new_key, *of, *files], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return certificate, context
 
 
 @pytest.mark.parametrize(
@@ -226,10 +241,6 @@ def test_an_address_that_cannot_be_used_is_refused_without_telling_its_password(
         parse(url)
     assert "hush" not in str(refused.value)
     assert "[mqtt] url" in str(refused.value)
-
-
-def _quoted() -> str:
-    return PASSWORD.replace("/", "%2F").replace("é", "%C3%A9").replace(":", "%3A").replace("@", "%40")
 
 
 async def _status(broker: Mosquitto) -> dict[str, str]:

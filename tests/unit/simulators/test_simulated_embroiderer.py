@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fabd.simulators import machine, scrap
-from fabd.simulators.embroidery import COLOUR_CHANGE_S, SimulatedEmbroiderer, read_design
+from fabd.simulators.embroidery import SimulatedEmbroiderer, read_design
 from fakes.designs import design
 
+CHANGE_S = 12.0
 SUFFIXES = ["dst", "pes", "exp", "jef", "vp3"]
 
 
@@ -33,11 +34,11 @@ def test_reads_each_format_and_counts_on_its_own(tmp_path: Path, suffix: str) ->
 
 
 def test_sews_at_its_pace_and_stops_between_colours(tmp_path: Path) -> None:
-    embroiderer = with_design(tmp_path)
+    embroiderer = with_design(tmp_path, change="12")
     assert embroiderer.press_start("K7.DST", 100.0)
     assert embroiderer.sewn_stitches(105.05) == 50
-    assert embroiderer.sewn_stitches(111.0) == embroiderer.sewn_stitches(110.0 + COLOUR_CHANGE_S - 1) == 100
-    whole_s = 30 + 2 * COLOUR_CHANGE_S
+    assert embroiderer.sewn_stitches(111.0) == embroiderer.sewn_stitches(110.0 + CHANGE_S - 1) == 100
+    whole_s = 30 + 2 * CHANGE_S
     assert not embroiderer.finished(100 + whole_s - 0.2)
     assert embroiderer.finished(100 + whole_s + 0.2)
     assert embroiderer.sewn_stitches(9999.0) == 300
@@ -45,9 +46,9 @@ def test_sews_at_its_pace_and_stops_between_colours(tmp_path: Path) -> None:
 
 
 def test_speed_makes_it_live_faster(tmp_path: Path) -> None:
-    embroiderer = with_design(tmp_path, speed="50")
+    embroiderer = with_design(tmp_path, speed="50", change="12")
     embroiderer.press_start("K7.DST", 0.0)
-    assert embroiderer.finished((30 + 2 * COLOUR_CHANGE_S) / 50 + 0.01)
+    assert embroiderer.finished((30 + 2 * CHANGE_S) / 50 + 0.01)
 
 
 @given(steps=st.lists(st.floats(0.0, 20.0), max_size=20))
@@ -112,7 +113,8 @@ def test_a_stick_in_trouble(fault: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "parameters", [{"faults": "gremlins"}, {"hoop": "100"}, {"hoop": "0x10"}, {"spm": "-1"}, {"speed": "0"}]
+    "parameters",
+    [{"faults": "gremlins"}, {"hoop": "100"}, {"hoop": "0x10"}, {"spm": "-1"}, {"change": "-1"}, {"speed": "0"}],
 )
 def test_parameters_that_make_no_sense(parameters: dict[str, str]) -> None:
     with pytest.raises(ValueError):

@@ -105,21 +105,31 @@ def _options(
 
 @contextmanager
 def _opened(file: str) -> Generator[BinaryIO, None, None]:
-    """The file, or a copy of standard input, which can be read only once."""
+    """The file, or a copy of what can be read only once: standard input, a pipe."""
     if file == STDIN:
-        with tempfile.TemporaryFile() as copy:
-            shutil.copyfileobj(sys.stdin.buffer, copy)
-            copy.seek(0)
+        with _copy(sys.stdin.buffer) as copy:
             yield copy
         return
     try:
         with Path(file).open("rb") as opened:
-            yield opened
+            if opened.seekable():
+                yield opened
+                return
+            with _copy(opened) as copy:
+                yield copy
     except OSError as error:  # also in the middle: the stick was pulled out
         from fabd.client import ClientError, Trouble
 
         detail = error.strerror or str(error)
         raise ClientError.of(Trouble.WRONG, "client-file-unreadable", file=file, detail=detail) from error
+
+
+@contextmanager
+def _copy(stream: BinaryIO) -> Generator[BinaryIO, None, None]:
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(stream, copy)
+        copy.seek(0)
+        yield copy
 
 
 def _agreed(quoted: "QuoteView") -> bool:

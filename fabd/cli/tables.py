@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from fabd import words
 from fabd.cli.screen import card, table
 from fabd.i18n import _
+from fabd.model import JobState
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -126,7 +127,7 @@ def _attempts(view: "JobView") -> "Table":
             str(attempt.number),
             attempt.ticket,
             attempt.machine,
-            attempt.outcome or attempt.state,
+            words.job_state(JobState(attempt.outcome or JobState.PROCESSING)),
             words.instant(attempt.started_at),
             words.instant(attempt.ended_at),
             words.money(attempt.total_ttc_cents, view.quote.currency),

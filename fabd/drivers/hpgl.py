@@ -18,7 +18,7 @@ from fabd.drivers.wire import open_wire
 from fabd.errors import JobRejected, MachineFault
 from fabd.model import Message, Phase, Program, Reading
 
-PEN_UP_S = 15.0
+PEN_UP_S = 12.0
 """How long a stop waits for the motion under way to end, and for the machine to say that its tool is up."""
 PAUSE_S = 10.0
 """How long a pause waits for the end of the stroke under way."""

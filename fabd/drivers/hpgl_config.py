@@ -74,6 +74,6 @@ class HpglConfig(BaseModel):
             return self.ended(b"PU", b"PA%d,%d" % (x, y))
         return self.ended(b"PU%d,%d" % (x, y))
 
-    def dialect(self, commands: str) -> bytes:
+    def encoded(self, commands: str) -> bytes:
         """`initialise` or `epilogue` as bytes."""
         return self.ended(*(command.encode("ascii") for command in commands.split(";") if command))

@@ -102,7 +102,7 @@ class HpglRun:
         """The machine is at rest and answers; its free bytes at rest are its buffer."""
         if self._config.answers:
             self._ahead = LookAhead(await self._free_at_rest())
-        await self._send(Step(data=self._config.dialect(self._config.initialise)))
+        await self._send(Step(data=self._config.encoded(self._config.initialise)))
         if self._config.answers:  # the end is proven by this question: better to find out now that nobody answers it
             await self._position()
 
@@ -163,7 +163,7 @@ class HpglRun:
         else:
             await self._confirm_end()
         self._report()
-        await self._send(Step(data=self._config.dialect(self._config.epilogue)))
+        await self._send(Step(data=self._config.encoded(self._config.epilogue)))
 
     async def _confirm_end(self) -> None:
         """By the model the machine is done; a person looks."""

@@ -146,7 +146,7 @@ async def _open(client: "_Client") -> None:
 
 
 class _Client(aiomqtt.Client):
-    """aiomqtt's client, with two things that it leaves out; tests hold both against a real broker."""
+    """aiomqtt's client, with three things that it leaves out; tests hold them against a real broker."""
 
     refusal: str | None = None
     """Why the broker refused the last message that it acknowledged."""
@@ -155,14 +155,22 @@ class _Client(aiomqtt.Client):
         """Disconnect; also where a connection was never completed, which `__aexit__` does not expect."""
         if self._connected.done() and self._connected.exception() is None:
             await self.__aexit__(None, None, None)
-        else:
-            self._client.disconnect()
+            return
+        self._client.disconnect()
+        if self._connected.done():
+            self._connected.exception()  # nobody waits for it any more
 
     def _on_publish(self, client: Any, userdata: Any, mid: int, reason_code: ReasonCode, properties: Any) -> None:
         # aiomqtt takes any PUBACK for a success: one that says "not authorized" too.
         if reason_code.is_failure:
             self.refusal = str(reason_code)
         super()._on_publish(client, userdata, mid, reason_code, properties)
+
+    def _on_disconnect(self, client: Any, userdata: Any, flags: Any, reason_code: ReasonCode, *rest: Any) -> None:
+        # aiomqtt would wait for the CONNACK of a broker that has hung up.
+        if not self._connected.done():
+            self._connected.set_exception(aiomqtt.MqttError(str(reason_code)))
+        super()._on_disconnect(client, userdata, flags, reason_code, *rest)
 
 
 async def _heed(call: Coroutine[Any, Any, T]) -> T:

@@ -5,9 +5,10 @@ Interfacing and Programming Manual (chapters 8 and 10); the numbers of its error
 """
 
 import random
-import string
 from collections import deque
 from dataclasses import dataclass
+
+from fabd.simulators.hpgl_commands import SEPARATORS, command_length, numbers
 
 CUT_MM_S = 60.0
 TRAVEL_MM_S = 120.0
@@ -26,9 +27,6 @@ WRONG_PARAMETERS = 2
 
 _FAULTS = frozenset({"panel-pause", "lever-up", "damaged-byte"})
 _DIALECTS = frozenset({"silent", "pu-stays", "early-answers"})
-_LETTERS = frozenset(string.ascii_letters.encode())
-_SEPARATORS = frozenset(b"; \r\n\t,")
-_PARAMETER = frozenset(b"0123456789+-., ")
 
 Point = tuple[int, int]
 
@@ -200,23 +198,23 @@ class SimulatedCutter:
         if self._targets:
             self._begin_motion(self._targets.popleft())
             return True
-        length = _command_length(self._buffer)
+        length = command_length(self._buffer)
         if length is None:
             return False
-        command = bytes(self._buffer[:length]).strip(bytes(_SEPARATORS)).decode("ascii", "replace")
+        command = bytes(self._buffer[:length]).strip(bytes(SEPARATORS)).decode("ascii", "replace")
         del self._buffer[:length]
         if command:
             self._obey(command[:2].upper(), command[2:])
         return True
 
     def _obey(self, name: str, text: str) -> None:
-        numbers = _numbers(text)
-        if numbers is None:
+        values = numbers(text)
+        if values is None:
             self._refuse(WRONG_PARAMETERS)
         elif name in ("PA", "PU", "PD"):
-            self._plot(name, numbers)
+            self._plot(name, values)
         elif name in ("IN", "SP"):
-            self.selected = numbers[0] if numbers else 0
+            self.selected = values[0] if values else 0
             self._move_pen(down=False)
         elif name == "OA":
             self._say(*(self._motion.to if self._motion else self.position), int(self.pen_down))
@@ -230,13 +228,13 @@ class SimulatedCutter:
         elif name not in ("VS", "FS"):
             self._refuse(COMMAND_UNKNOWN)
 
-    def _plot(self, name: str, numbers: list[int]) -> None:
+    def _plot(self, name: str, values: list[int]) -> None:
         if name != "PA":
             self._move_pen(down=name == "PD")
-        if len(numbers) % 2:
+        if len(values) % 2:
             self._refuse(WRONG_PARAMETERS)
         elif not (name == "PU" and "pu-stays" in self._dialect):
-            self._targets.extend(zip(numbers[::2], numbers[1::2], strict=True))
+            self._targets.extend(zip(values[::2], values[1::2], strict=True))
 
     def _refuse(self, error: int) -> None:
         self.refused += 1
@@ -290,32 +288,3 @@ def _chosen(text: str, known: frozenset[str]) -> frozenset[str]:
     if unknown := words - known:
         raise ValueError(f"{', '.join(sorted(unknown))}: expected some of {', '.join(sorted(known))}")
     return words
-
-
-def _command_length(buffer: bytearray) -> int | None:
-    """How many bytes the first whole command takes, with what ends it; `None` while it is not whole.
-
-    A run of separators counts as a command that says nothing. A command ends at `;`, at a line end, or where the next
-    one begins.
-    """
-    if not buffer:
-        return None
-    if buffer[0] in _SEPARATORS:
-        return 1
-    if len(buffer) < 3:
-        return None
-    for place in range(2, len(buffer)):
-        if buffer[place] in b";\n":
-            return place + 1
-        if buffer[place] in _LETTERS:
-            return place
-    return None
-
-
-def _numbers(text: str) -> list[int] | None:
-    if not _PARAMETER.issuperset(text.encode("ascii", "replace")):
-        return None
-    try:
-        return [round(float(number)) for number in text.replace(",", " ").split()]
-    except ValueError:
-        return None

@@ -1,7 +1,7 @@
 """The plug between a simulated machine and a driver: bytes in memory, time from the loop."""
 
 import asyncio
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from fabd.errors import LinkLost
 
@@ -28,7 +28,7 @@ class SimulatedMachine(Protocol):
 class MemoryWire:
     """A `Wire` to a simulated machine in this process."""
 
-    _plugged: dict[int, "MemoryWire"] = {}
+    _plugged: ClassVar[dict[int, "MemoryWire"]] = {}
 
     def __init__(self, name: str, machine: SimulatedMachine) -> None:
         self._name = name

@@ -135,7 +135,7 @@ class Gate:
     @asynccontextmanager
     async def open(self, tls: ssl.SSLContext | None = None) -> AsyncIterator["Gate"]:
         """Stand there; with `tls`, who comes must speak it."""
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=tls)
+        server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, ssl=tls)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self

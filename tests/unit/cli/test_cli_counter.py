@@ -1,9 +1,11 @@
 """A facilitator at the counter: real commands, a real daemon, a real house."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -170,3 +172,12 @@ def popen(*arguments: str, **env: str) -> "subprocess.Popen[bytes]":
     command = [str(Path(sys.executable).with_name("fabd")), *arguments]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=environment(**env))
+
+
+def test_a_pipe_is_a_file_too(at: Fabd, tmp_path: Path) -> None:
+    pipe = tmp_path / "coin.gcode"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(Path(COIN).read_bytes()))
+    writer.start()
+    assert data(at("submit", str(pipe), "--json"))["title"] == "coin.gcode"
+    writer.join()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fakes.cafe import LEA, cafe
 from fakes.scripted import Bench, Scripted, ends_well
-from test_life_of_a_job import KEYRING, Gate
+from unit.queue.test_life_of_a_job import KEYRING, Gate
 
 from fabd.drivers import Attempt, Phase, Reading
 from fabd.metering import ledger

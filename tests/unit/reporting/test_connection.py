@@ -18,7 +18,7 @@ from fabd.reporting import link
 from fabd.reporting.link import Link, Peer
 from fabd.reporting.mqtt import Connection, keep_connected, parse
 from fabd.tasks import end, own
-from fakes.broker import Gate, Mosquitto
+from fakes.broker import Gate, Mosquitto, free_port
 from fakes.counter import QUICK, ROOT, SITE, client, connected, next_on, read, until
 
 STATUS = f"{ROOT}/status"
@@ -93,6 +93,16 @@ async def test_a_broker_that_speaks_only_3_1_1_is_spoken_to_so(broker: Mosquitto
         assert gate.protocols == [5, 4, 4]
 
 
+async def test_a_broker_that_hangs_up_at_once_is_asked_again_soon(broker: Mosquitto) -> None:
+    gate = Gate(broker.port)
+    gate.shut = True
+    async with gate.open(), connected(broker.url_through(gate.port)) as connection:
+        await until(lambda: connection.problem is not None)
+        gate.shut = False
+        async with asyncio.timeout(link.ANSWER_S / 2):
+            await until(lambda: connection.connected)
+
+
 @pytest.mark.parametrize("mute_from_the_start", [True, False])
 async def test_a_broker_that_never_answers_counts_as_lost(
     broker: Mosquitto, monkeypatch: pytest.MonkeyPatch, mute_from_the_start: bool
@@ -158,10 +168,11 @@ async def test_tls_trusts_the_authority_that_the_url_names(
 ) -> None:
     certificates, server = authority
     gate = Gate(broker.port)
-    async with gate.open(server):
-        async with connected(f"{broker.url_through(gate.port, 'mqtts')}?ca={certificates}") as connection:
-            await until(lambda: connection.connected)
-            assert connection.address == f"mqtts://127.0.0.1:{gate.port}"
+    gate.port = free_port()
+    url = f"{broker.url_through(gate.port, 'mqtts')}?ca={certificates}"
+    async with gate.open(server), connected(url) as connection:
+        await until(lambda: connection.connected)
+        assert connection.address == f"mqtts://127.0.0.1:{gate.port}"
 
 
 # paho forgets the socket of a handshake that failed; the collector closes it.

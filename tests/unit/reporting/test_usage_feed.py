@@ -81,7 +81,7 @@ async def test_each_entry_reaches_the_till_once_and_in_order(
     with at_work(till):
         async with feeding(store, broker):
             await delivered(store)
-            after = await write_entries(store, 250)
+            after = await write_entries(store, 120)
             await delivered(store)
     assert till.held() == [*before, *after]
     assert await unsent(store) == []
@@ -119,7 +119,7 @@ async def test_a_broker_that_is_killed_again_and_again_loses_and_doubles_nothing
     entries = []
     with at_work(till):
         async with feeding(store, broker, ("counter",)) as connection:
-            for _ in range(4):
+            for _ in range(3):
                 await until(lambda: connection.connected)
                 entries += await write_entries(store, 60)
                 await asyncio.to_thread(broker.kill)

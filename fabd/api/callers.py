@@ -39,7 +39,14 @@ def rights_of(uid: int, settings: ApiSettings, person: str | None = None) -> Cal
     account = account_of(uid)
     administrator = uid in (0, os.getuid()) or account in settings.administrators
     facilitator = administrator or account in settings.facilitators
-    return Caller(account=account, uid=uid, administrator=administrator, facilitator=facilitator, person=person)
+    return Caller(
+        account=account,
+        uid=uid,
+        administrator=administrator,
+        facilitator=facilitator,
+        sender=facilitator or account in settings.senders,
+        person=person,
+    )
 
 
 async def caller(
@@ -67,7 +74,14 @@ async def facilitator(caller: Annotated[Caller, Depends(caller)]) -> Caller:
     return caller
 
 
-async def administrator(caller: Annotated[Caller, Depends(caller)]) -> Caller:
+async def sender(caller: Annotated[Caller, Depends(caller)]) -> Caller:
+    """A caller who may send jobs; raises `NotAllowed` for an account that may only look."""
+    if not caller.sender:
+        raise NotAllowed("api-account-reads-only", account=caller.account)
+    return caller
+
+
+def administrator(caller: Annotated[Caller, Depends(caller)]) -> Caller:
     """A caller who may change the house itself; raises `NotAllowed` otherwise."""
     if not caller.administrator:
         raise NotAllowed("api-account-no-administrator", account=caller.account)
@@ -75,4 +89,5 @@ async def administrator(caller: Annotated[Caller, Depends(caller)]) -> Caller:
 
 
 Facilitator = Annotated[Caller, Depends(facilitator)]
+Sender = Annotated[Caller, Depends(sender)]
 Administrator = Annotated[Caller, Depends(administrator)]

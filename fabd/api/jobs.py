@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request
 from pydantic import Field
 
-from fabd.api.callers import Facilitator, TheHouse
+from fabd.api.callers import Facilitator, Sender, TheHouse
 from fabd.api.uploads import received
 from fabd.queue import commands, intake, show
 from fabd.queue.house import Wish
@@ -39,9 +39,7 @@ class Options(View):
 
 
 @router.post("/quote", openapi_extra=BODY)
-async def quote(
-    request: Request, house: TheHouse, _caller: Facilitator, options: Annotated[Options, Query()]
-) -> QuoteView:
+async def quote(request: Request, house: TheHouse, _caller: Sender, options: Annotated[Options, Query()]) -> QuoteView:
     """What the file in the body would cost, and whether the member may run it. Changes nothing."""
     async with received(request, house.store.path) as file:
         return await intake.quote(house, file, options.wish)
@@ -51,7 +49,7 @@ async def quote(
 async def submit(
     request: Request,
     house: TheHouse,
-    caller: Facilitator,
+    caller: Sender,
     options: Annotated[Options, Query()],
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
 ) -> JobView:

@@ -6,7 +6,6 @@ are passed over: the shapes in `model` report those.
 
 from collections.abc import Iterator, Mapping
 from datetime import date
-from urllib.parse import urlsplit
 
 from fabd import clock
 from fabd.config.explain import Key, Place, dotted
@@ -62,7 +61,7 @@ def _shared_wires(files: Files) -> Iterator[Message]:
 
 def _device(url: str) -> str:
     """What a wire's URL leads to: parameters tune a real device, but make another simulated machine."""
-    return url if url.startswith("sim:") else urlsplit(url)._replace(query="").geturl()
+    return url if url.startswith("sim:") else url.partition("?")[0]
 
 
 def _materials(files: Files) -> Iterator[Message]:
@@ -91,10 +90,10 @@ def _references(files: Files) -> Iterator[Message]:
     if files["tariff.toml"] == _shipped("tariff.toml"):
         return  # the example prices materials that a café need not have
     families = _declared(files, "materials.toml", "material", "id", "family")
+    machines, kinds = _declared(files, "machines.toml", "machine", "id"), _kinds(files)
     for component in _components_in_force(files):
         yield from _unknown(files, "tariff.toml", component, "materials", "materials.toml", families)
-        yield from _unknown(files, "tariff.toml", component, "kinds", "machines.toml", _kinds(files))
-        machines = _declared(files, "machines.toml", "machine", "id")
+        yield from _unknown(files, "tariff.toml", component, "kinds", "machines.toml", kinds)
         yield from _unknown(files, "tariff.toml", component, "machines", "machines.toml", machines)
 
 

@@ -157,6 +157,8 @@ def _explain(details: ErrorDetails, model: type[BaseModel], place: Place, prefix
     code = _CODES.get(details["type"], details["type"])
     if code == "string_pattern_mismatch":
         code = "config-wants-id" if context["pattern"] == ID_PATTERN else "config-wants-pattern"
+    if code == "config-wants-list" and isinstance(found, dict):
+        code = "config-wants-tables"
     if code not in catalogue():
         detail = str(context.get("error", details["msg"]))
         return Message(code="config-value-refused", params={**params, "detail": detail})

@@ -95,6 +95,8 @@ class ApiSettings(Settings):
     """Unix accounts that may do everything, beside root and the daemon's own account."""
     facilitators: tuple[str, ...] = ()
     """Unix accounts that act as a facilitator; who it was in person is said with `--as`."""
+    senders: tuple[str, ...] = ()
+    """Unix accounts that may only send jobs, such as a kiosk's: what a level asks a facilitator for waits for one."""
 
 
 class MqttSettings(Settings):

@@ -42,7 +42,7 @@ def read(directory: Path, file: str) -> tuple[Document, list[Message]]:
     """The file from `directory`, or the shipped one where it is absent and need not be there."""
     path = directory / file
     try:
-        text = path.read_bytes().decode()
+        text = path.read_bytes().decode("utf-8-sig")
         return Document(file=file, tables=tomllib.loads(text)), []
     except FileNotFoundError:
         if file not in REQUIRED and directory != DEFAULTS and not path.is_symlink():

@@ -107,15 +107,15 @@ def _machine_problems(row: Mapping[str, object], key: Key, place: Place) -> list
 
 def _simulator_problems(url: str, key: Key, place: Place) -> list[Message]:
     """Why the simulated machine that `url` names cannot be built; one is built, and thrown away, to know."""
-    parts = urlsplit(url)
     params = place.params(key, url)
-    entry = next(iter(entry_points(group="fabd.simulators", name=parts.netloc)), None)
-    if entry is None:
-        simulators = ", ".join(f"sim://{name}" for name in _names("fabd.simulators"))
-        return [Message(code="config-simulator-unknown", params={**params, "known": simulators})]
-    parameters = dict(parse_qsl(parts.query, keep_blank_values=True))
     try:
+        parts = urlsplit(url)
+        entry = next(iter(entry_points(group="fabd.simulators", name=parts.netloc)), None)
+        if entry is None:
+            simulators = ", ".join(f"sim://{name}" for name in _names("fabd.simulators"))
+            return [Message(code="config-simulator-unknown", params={**params, "known": simulators})]
         factory = entry.load()
+        parameters = dict(parse_qsl(parts.query, keep_blank_values=True))
         known = [name for name, p in inspect.signature(factory).parameters.items() if p.kind is not p.VAR_KEYWORD]
         if unknown := [name for name in parameters if name not in known]:
             return [unknown_key(name, known, {**params, "key": f"{params['key']}?{name}"}) for name in unknown]

@@ -34,6 +34,9 @@ SENTENCES: dict[str, str] = {
     "config-wants-boolean": N_("{file}, {key}{item}: found {found}, expected true or false."),
     "config-wants-date": N_("{file}, {key}{item}: found {found}, expected a date such as 2026-01-31."),
     "config-wants-list": N_("{file}, {key}{item}: found {found}, expected a list in square brackets."),
+    "config-wants-tables": N_(
+        "{file}, {key}{item}: found one table, expected a list of tables: write [[{key}]] above each, not [{key}]."
+    ),
     "config-wants-table": N_("{file}, {key}{item}: found {found}, expected a table of keys."),
     "config-wants-id": N_(
         '{file}, {key}{item}: found {found}, expected an id of at most 40 lower case letters, digits, ".", "_" or "-" that begins with a letter or a digit.'

@@ -31,8 +31,8 @@ class Caller:
     uid: int
     administrator: bool
     facilitator: bool
-    sender: bool = True
-    """May send jobs for members; without it, the account may only look."""
+    sender: bool
+    """May send jobs; an account that may not even do that may look."""
     person: str | None = None
 
     @property

@@ -94,6 +94,7 @@ def keep_program(c: Connection, found: Program) -> None:
                 sha256=found.sha256,
                 format=found.format,
                 runs_sha256=found.runs_sha256,
+                size_bytes=found.size_bytes,
                 program=_PROGRAM.dump_python(found, mode="json"),
                 analysed_at=now(),
             )
@@ -104,6 +105,12 @@ def program_of(c: Connection, sha256: str) -> Program | None:
     """What is known of a file, by the hash of its content."""
     stored = c.execute(sa.select(program.c.program).where(program.c.sha256 == sha256)).scalar()
     return None if stored is None else _PROGRAM.validate_python(stored)
+
+
+def size_bytes_of(c: Connection, sha256: str) -> int:
+    """How long a file is; its program, which may be long itself, is not read for that."""
+    size_bytes: int = c.execute(sa.select(program.c.size_bytes).where(program.c.sha256 == sha256)).scalar_one()
+    return size_bytes
 
 
 def program_of_job(c: Connection, job_id: int) -> Program:

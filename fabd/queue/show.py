@@ -4,7 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from fabd.metering import ledger, meter
+from fabd.metering import ledger
 from fabd.model import Fault, JobState, MachineState, Message, Phase, Reading
 from fabd.queue import prompts as prompt_rows
 from fabd.queue import rows, standing, states
@@ -55,8 +55,7 @@ async def prompts(house: House) -> list[PromptView]:
 def _job(c: Connection, house: House, row: Any) -> JobView:
     attempts = rows.attempts_of(c, row.id)
     charged = ledger.totals(c, [attempt.id for attempt in attempts])
-    reading = _reading_of(house, row, attempts)
-    program = rows.program_of_job(c, row.id)
+    worker = _worker_of(house, row, attempts)
     return JobView(
         id=str(row.id),
         title=row.title,
@@ -67,7 +66,7 @@ def _job(c: Connection, house: House, row: Any) -> JobView:
         format=row.format,
         kind=row.kind,
         sha256=row.sha256,
-        size_bytes=program.size_bytes,
+        size_bytes=rows.size_bytes_of(c, row.sha256),
         machine_wanted=row.machine_wanted,
         material_wanted=row.material_wanted,
         copies=row.copies,
@@ -76,8 +75,8 @@ def _job(c: Connection, house: House, row: Any) -> JobView:
         submitted_by=row.submitted_by,
         quote=QuoteView.model_validate(row.quote),
         attempts=tuple(_attempt(attempt, charged.get(attempt.id)) for attempt in attempts),
-        progress=None if reading is None else meter.progress(reading, program),
-        remaining_s=None if reading is None else reading.remaining_s,
+        progress=None if worker is None else worker.progress,
+        remaining_s=None if worker is None else worker.remaining_s,
         total_ttc_cents=sum(charged.values()) if charged else None,
     )
 
@@ -105,12 +104,11 @@ def _reasons(house: House, row: Any) -> tuple[Message, ...]:
     return stored
 
 
-def _reading_of(house: House, row: Any, attempts: list[Any]) -> Reading | None:
-    """The latest reading of the attempt that runs now."""
+def _worker_of(house: House, row: Any, attempts: list[Any]) -> Worker | None:
+    """Who runs the job now."""
     if JobState(row.state) not in _RUNNING or not attempts:
         return None
-    worker = house.workers.get(attempts[-1].machine)
-    return None if worker is None or worker.attempt is None else worker.attempt.last
+    return house.workers.get(attempts[-1].machine)
 
 
 def _machine(c: Connection, house: House, worker: Worker) -> MachineView:
@@ -139,8 +137,8 @@ def _machine(c: Connection, house: House, worker: Worker) -> MachineView:
         member=None
         if row is None
         else c.execute(sa.select(jobs_table.c.member).where(jobs_table.c.id == row.job)).scalar(),
-        progress=None if row is None or worker.attempt is None else meter.progress(reading, worker.attempt.program),
-        remaining_s=reading.remaining_s,
+        progress=worker.progress,
+        remaining_s=worker.remaining_s,
         temperatures=tuple(
             TemperatureView(name=t.name, current_c=t.current_c, target_c=t.target_c) for t in reading.temperatures
         ),

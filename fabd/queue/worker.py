@@ -13,6 +13,7 @@ from fabd.config.model import Machine
 from fabd.drivers.contract import Driver
 from fabd.drivers.session import Session
 from fabd.errors import FabdError, JobRejected, LinkLost
+from fabd.metering import meter
 from fabd.model import Fault, JobState, Message, Outcome, Phase, Reading
 from fabd.queue import files, rows, standing, states
 from fabd.queue.attempt import OpenAttempt
@@ -50,6 +51,22 @@ class Worker:
         self._time_scale = time_scale
         self._running: asyncio.Task[None] | None = None
         self._leaving = False
+
+    @property
+    def progress(self) -> float | None:
+        """How far the attempt under way is, from 0 to 1; `None` while nothing runs."""
+        if self.attempt is None:
+            return None
+        return 0.0 if self.attempt.last is None else meter.progress(self.attempt.last, self.attempt.program)
+
+    @property
+    def remaining_s(self) -> float | None:
+        """How much machine time is left: what the driver says, else what this machine's estimate leaves."""
+        if self.attempt is None or self.progress is None:
+            return None
+        if self.attempt.last is not None and self.attempt.last.remaining_s is not None:
+            return self.attempt.last.remaining_s
+        return (1 - self.progress) * self.sample.estimate_s(self.attempt.program)
 
     async def work(self) -> None:
         """Work until cancelled; then make the machine safe, or leave it to itself where its driver adopts.
@@ -136,39 +153,45 @@ class Worker:
                 return
 
     async def _follow_wishes(self, attempt_id: int, run: "asyncio.Task[None]", canceled_by: list[str]) -> None:
-        """Do what people ask of the attempt: its row says what they want, and this makes it so."""
-        paused = False
-        while True:
-            seen = self._house.store.version
-            wish, by = await self._house.store.read(lambda c: rows.wish_of(c, attempt_id))
-            if wish == "cancel":
-                canceled_by.append(by or "-")
-                run.cancel()
-                return
-            if (wish == "pause") is not paused and self.attempt is not None:
-                paused = not paused
-                failed = await self._pause(paused)
-                await self._house.store.transaction(
-                    partial(_mark_paused, attempt_id=attempt_id, paused=paused, failed=failed)
-                )
-                paused = paused and failed is None
-            await self._house.store.changed(seen)
+        """Do what people ask of the attempt: its row says what they want, and this makes it so.
 
-    async def _pause(self, paused: bool) -> Message | None:
-        """Pause or resume the machine; returns why it could not be done, if so."""
-        assert self.attempt is not None
+        A machine may take a while to pause; a cancel does not wait for that.
+        """
+        paused = False
+        pausing: asyncio.Task[bool] | None = None
+        try:
+            while True:
+                seen = self._house.store.version
+                wish, by = await self._house.store.read(lambda c: rows.wish_of(c, attempt_id))
+                if wish == "cancel":
+                    canceled_by.append(by or "-")
+                    run.cancel()
+                    return
+                if pausing is not None and pausing.done():
+                    paused, pausing = pausing.result(), None
+                if pausing is None and (wish == "pause") is not paused and self.attempt is not None:
+                    pausing = own(self._pause(attempt_id, self.attempt, paused=not paused), f"pause {attempt_id}")
+                await self._house.store.changed(seen)
+        finally:
+            if pausing is not None:
+                await end(pausing)
+
+    async def _pause(self, attempt_id: int, attempt: OpenAttempt, *, paused: bool) -> bool:
+        """Pause or resume the machine, and write down how that went; whether it is paused now."""
+        failed: Message | None = None
         try:
             if paused:
-                self.attempt.shut()
+                attempt.shut()
                 await self.session.pause()
             else:
                 await self.session.resume()
-                self.attempt.open()
+                attempt.open()
         except FabdError as error:
             log.warning("pause or resume failed", machine=self.machine.id, why=str(error))
-            self.attempt.open()
-            return error.message
-        return None
+            attempt.open()
+            failed = error.message
+        await self._house.store.transaction(partial(_mark_paused, attempt_id=attempt_id, paused=paused, failed=failed))
+        return paused and failed is None
 
     async def _checkpoint(self, attempt_id: int, attempt: OpenAttempt) -> None:
         """Write the latest reading now and then, beside the stream: the stream never waits for the store."""

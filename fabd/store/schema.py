@@ -73,6 +73,7 @@ program = sa.Table(  # one row for each analysed file; its bytes lie under `file
     sa.Column("sha256", sa.String, primary_key=True),  # as it was brought
     sa.Column("format", sa.String, nullable=False),
     sa.Column("runs_sha256", sa.String, nullable=False),
+    sa.Column("size_bytes", sa.Integer, nullable=False),
     sa.Column("program", sa.JSON, nullable=False),
     sa.Column("analysed_at", Instant, nullable=False),
 )

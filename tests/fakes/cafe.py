@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from fakes.scripted import Bench, Scripted, ScriptedAdopter
-
 from fabd.clock import now
 from fabd.config import Configuration
 from fabd.config.load import load
@@ -22,9 +20,10 @@ from fabd.queue.worker import Worker, recover
 from fabd.store import Store
 from fabd.tasks import end, own
 from fabd.views import EntryView, JobView, MachineView
+from fakes.scripted import Bench, Scripted, ScriptedAdopter
 
-LEA = Caller(account="pi", uid=1000, administrator=True, facilitator=True, person="lea")
-KIOSK = Caller(account="kiosk", uid=1001, administrator=False, facilitator=False)
+LEA = Caller(account="pi", uid=1000, administrator=True, facilitator=True, sender=True, person="lea")
+KIOSK = Caller(account="kiosk", uid=1001, administrator=False, facilitator=False, sender=True)
 
 FABD_TOML = """
 [site]

@@ -17,7 +17,7 @@ from paho.mqtt.properties import Properties
 TABLE = """
 CREATE TABLE IF NOT EXISTS line (
   source TEXT NOT NULL, id TEXT NOT NULL, ledger TEXT NOT NULL, seq INTEGER NOT NULL, total_ttc_cents INTEGER NOT NULL,
-  event TEXT NOT NULL, UNIQUE (source, id))
+  event TEXT NOT NULL, UNIQUE (source, id), UNIQUE (ledger, seq))
 """
 LONGEST_ABSENCE_S = 30 * 24 * 3600
 
@@ -43,6 +43,8 @@ class Till:
         self._root = f"fab/v1/{site}"
         self._password = password
         self._protocol = protocol
+        self._complete: dict[str, int] = {}
+        """Up to which number nothing of a ledger is missing."""
         with self._open() as held:
             held.execute(TABLE)
         held.close()
@@ -63,7 +65,7 @@ class Till:
         if self._password is not None:
             client.username_pw_set("till", self._password)
         if mqtt5:
-            session = Properties(PacketTypes.CONNECT)
+            session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             session.SessionExpiryInterval = LONGEST_ABSENCE_S
             client.connect_async("127.0.0.1", self._port, clean_start=False, properties=session)
         else:
@@ -100,7 +102,7 @@ class Till:
         held.close()
         client.ack(message.mid, message.qos)  # after the commit: a till that dies before it hears the event again
 
-    def _take(self, held: sqlite3.Connection, payload: bytes) -> None:
+    def _take(self, held: sqlite3.Connection, payload: bytes | bytearray) -> None:
         self.received += 1
         event = json.loads(payload)
         data, ledger = event["data"], event["source"].rpartition("/")[2]
@@ -112,7 +114,7 @@ class Till:
         ack = {"ledger": ledger, "seq": self._complete_until(held, ledger), "rejected": []}
         self._client.publish(f"{self._root}/usage/ack/{self.name}", json.dumps(ack), qos=1, retain=True)
 
-    def _ask_for_missing(self, held: sqlite3.Connection, payload: bytes) -> None:
+    def _ask_for_missing(self, held: sqlite3.Connection, payload: bytes | bytearray) -> None:
         if payload:
             head = json.loads(payload)
             have = self._complete_until(held, head["ledger"])
@@ -121,10 +123,8 @@ class Till:
                 self._client.publish(f"{self._root}/usage/replay", json.dumps(request), qos=1)
 
     def _complete_until(self, held: sqlite3.Connection, ledger: str) -> int:
-        """The number up to which nothing is missing."""
-        query = (
-            "SELECT MIN(seq) FROM (SELECT 0 AS seq UNION SELECT seq FROM line WHERE ledger = :l) WHERE seq + 1 NOT IN"
-        )
-        found = held.execute(f"{query} (SELECT seq FROM line WHERE ledger = :l)", {"l": ledger}).fetchone()
-        complete: int = found[0]
-        return complete
+        seq = self._complete.get(ledger, 0)
+        while held.execute("SELECT 1 FROM line WHERE ledger = ? AND seq = ?", (ledger, seq + 1)).fetchone():
+            seq += 1
+        self._complete[ledger] = seq
+        return seq

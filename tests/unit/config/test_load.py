@@ -224,6 +224,22 @@ def test_two_machines_cannot_share_an_id_or_a_wire(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("url", ["tcp://[", "serial:", "", "sim://[?"])
+def test_a_url_that_is_none_is_left_to_the_driver(tmp_path: Path, url: str) -> None:
+    assert len(load(write(tmp_path, machines=MACHINES.replace("sim://marlin?seed=1", url))).machines) == 1
+
+
+def test_a_table_in_place_of_a_list_of_tables_says_how_to_write_it(tmp_path: Path) -> None:
+    problem = the_problem(write(tmp_path, machines=MACHINES.replace("[[machine]]", "[machine]")))
+    assert (problem.params["key"], problem.code) == ("machine", "config-wants-tables")
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "fabd.toml").write_text(FABD, encoding="utf-8-sig")
+    assert load(tmp_path).fabd.site.id == "wazemmes"
+
+
 def test_two_simulated_machines_differ_by_their_parameters(tmp_path: Path) -> None:
     other = MACHINES.replace("prusa-1", "prusa-2").replace("seed=1", "seed=2")
     assert len(load(write(tmp_path, machines=MACHINES + other)).machines) == 2

@@ -69,6 +69,11 @@ def test_mistakes_of_shape_and_of_drivers_are_one_report(tmp_path: Path) -> None
     ]
 
 
+def test_a_simulators_url_that_is_none_is_a_mistake_and_no_crash(tmp_path: Path) -> None:
+    found = problems(configuration(tmp_path, machine("1", **{"settings.url": "'sim://['"})))
+    assert {p.params["key"] for p in found} == {"machine[0].settings.url"}
+
+
 def test_an_unknown_driver_is_answered_with_those_that_are_installed(tmp_path: Path) -> None:
     problem = the_problem(configuration(tmp_path, machine("1", driver="'grbl'")))
     assert problem.params["known"] == "embroidery, hpgl, marlin"

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from fakes.scripted import Bench, Scripted
 
 from fabd.drivers import session as session_module
 from fabd.drivers.contract import Attempt
@@ -24,6 +23,7 @@ from fabd.model import (
     UsageCurve,
 )
 from fabd.tasks import end, own
+from fakes.scripted import Bench, Scripted
 
 PROGRAM = Program(
     format="gcode",

@@ -12,6 +12,7 @@ from fabd.errors import JobRejected
 from fabd.formats import svg_walk
 from fabd.formats.contract import Analysis
 from fabd.formats.hpgl import Hpgl
+from fabd.formats.sandbox import analyse
 from fabd.formats.svg import Svg
 from fabd.messages import Message, catalogue
 from fabd.model import Meter
@@ -260,6 +261,15 @@ def test_markers_are_said() -> None:
 def test_a_file_on_a_windows_computer_of_old_is_read() -> None:
     text = PAGE.format('width="9mm" height="9mm"', '<title>Étoile</title><circle r="5"/>')
     assert Svg().analyse(b'<?xml version="1.0" encoding="windows-1252"?>' + text.encode("cp1252"), "").rewritten
+
+
+async def test_it_is_read_in_the_jail_too_where_no_codec_can_be_loaded_any_more(tmp_path: Path) -> None:
+    file = tmp_path / "old.svg"
+    file.write_bytes(
+        b'<?xml version="1.0" encoding="windows-1252"?><svg width="9mm" height="9mm"><circle r="5"/></svg>'
+    )
+    analysis = await analyse(file, file.name)
+    assert analysis.program.format == "hpgl"
 
 
 def test_the_usual_doctype_does_no_harm() -> None:

@@ -4,14 +4,14 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from fakes.cafe import KIOSK, LEA, cafe
-from fakes.scripted import Bench, Scripted, ends_well
 
 from fabd.drivers import Attempt, LinkLost, MachineFault, Message, Meter, Phase, Prompt, Reading
 from fabd.errors import Conflict, JobRejected, NotAllowed, NotFound, Refused
 from fabd.model import Fault, JobState, MachineState
 from fabd.queue import commands, show
 from fabd.queue.house import Wish
+from fakes.cafe import KIOSK, LEA, cafe
+from fakes.scripted import Bench, Scripted, ends_well
 
 KEYRING = Wish(title="keyring.gcode", member="alice")
 

@@ -3,14 +3,13 @@
 import asyncio
 from pathlib import Path
 
-from fakes.cafe import LEA, cafe
-from fakes.scripted import Bench, Scripted, ends_well
-from unit.queue.test_life_of_a_job import KEYRING, Gate
-
 from fabd.drivers import Attempt, Phase, Reading
 from fabd.metering import ledger
 from fabd.model import JobState
 from fabd.queue import commands
+from fakes.cafe import LEA, cafe
+from fakes.scripted import Bench, Scripted, ends_well
+from unit.queue.test_life_of_a_job import KEYRING, Gate
 
 
 async def test_after_a_crash_the_attempt_is_aborted_the_job_held_and_the_machine_stopped_first(tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ def authority(tmp_path: Path) -> tuple[Path, ssl.SSLContext]:
     certificate, key = tmp_path / "ours.pem", tmp_path / "ours.key"
     new_key = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
     of = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
-    files = ["-keyout", key, "-out", certificate]
+    files = ["-keyout", str(key), "-out", str(certificate)]
     subprocess.run([require("openssl"), *new_key, *of, *files], check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)

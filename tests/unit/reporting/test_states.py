@@ -124,7 +124,7 @@ async def test_progress_is_told_now_and_then_and_a_change_of_state_at_once(broke
         await somebody.subscribe(f"{ROOT}/machine/mk4/state", qos=1)
         async with telling(c, broker.url):
             await c.send(KEYRING)
-            seen = []
+            seen: list[dict[str, Any]] = []
             while not seen or seen[-1]["state"] != "stopped":
                 seen.append(read(await next_on(somebody, "#")))
     running = [state for state in seen if state["phase"] == "running"]
@@ -165,7 +165,7 @@ async def _slowly(driver: Scripted, attempt: Attempt) -> None:
 
 async def _told(somebody: Any, state: JobState) -> list[Any]:
     """All messages until the job is said to be in `state`."""
-    said = []
+    said: list[Any] = []
     while not said or "/job/" not in said[-1].topic.value or read(said[-1])["state"] != state:
         said.append(await next_on(somebody, "#"))
     return said

@@ -99,7 +99,7 @@ async def test_every_message_is_as_the_schemas_say_and_the_head_is_the_newest_en
             await delivered(store)
         async with client(broker.port) as late:
             await late.subscribe(f"{ROOT}/usage/#", qos=1)
-            kept = {}
+            kept: dict[str, object] = {}
             while len(kept) < 2:
                 message = await next_on(late, f"{ROOT}/usage/#")
                 kept[message.topic.value.removeprefix(ROOT)] = read(message)

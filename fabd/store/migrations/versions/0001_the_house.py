@@ -49,6 +49,7 @@ def upgrade() -> None:
         sa.Column("sha256", sa.String(), nullable=False),
         sa.Column("format", sa.String(), nullable=False),
         sa.Column("runs_sha256", sa.String(), nullable=False),
+        sa.Column("size_bytes", sa.Integer(), nullable=False),
         sa.Column("program", sa.JSON(), nullable=False),
         sa.Column("analysed_at", sa.DateTime(), nullable=False),
         sa.PrimaryKeyConstraint("sha256", name=op.f("pk_program")),

@@ -54,12 +54,12 @@ class Pen:
         self.finish()
         self._is_down = False
         self._corners = None
-        self._polygon = None
         self.defaults()
 
     def defaults(self) -> None:
-        """`DF`: plotter units and absolute coordinates."""
+        """`DF`: plotter units, absolute coordinates, and an empty polygon buffer."""
         self._is_relative = False
+        self._polygon = None
         self._scale, self._mapping = None, PLOTTER_UNITS
 
     def corners(self, command: Command) -> None:
@@ -208,12 +208,14 @@ class Pen:
         self._rectangle(command, is_relative=True)
 
     def _rectangle(self, command: Command, *, is_relative: bool) -> None:
-        """`EA`, `ER`: the edges between the pen and the opposite corner; the pen then is as before."""
+        """`EA`, `ER`: the edges between the pen and the opposite corner, by way of the polygon buffer; the pen then is as before."""
         x, y = command.arity(2)
         self.finish()
         x0, y0 = self._at
         x1, y1 = self._target(x, y, is_relative=is_relative)
-        self._draw([(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)])
+        edges = [[(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)]]
+        self._polygon = _Polygon(at=self._at, is_down=self._is_down, start=self._at, edges=edges, open=False)
+        self.edge_polygon()
 
     def polygon(self, command: Command) -> None:
         """`PM`: 0 opens the polygon buffer at the pen, 1 closes a subpolygon, 2 closes the polygon."""

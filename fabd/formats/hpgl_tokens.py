@@ -9,7 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fabd.errors import JobRejected
-from fabd.formats.plotter import MOST_POINTS, MOST_UNITS
+from fabd.formats.plotter import MOST_POINTS
+
+LARGEST_NUMBER = 2**30 - 1
+"""The formats "integer" and "real" (HP PCL/PJL Reference, PCL 5 Technical Reference Manual, part II, chapter 17)."""
 
 # Between commands: blanks, `;`, and the ETX and SUB with which some programs end a file.
 _BETWEEN = re.compile(r"[\s;\x03\x1a]*", re.ASCII)
@@ -87,7 +90,7 @@ def _numbers(name: str, text: str, offset: int) -> tuple[float, ...]:
         if _NUMBER.fullmatch(part) is None:
             raise JobRejected("hpgl-not-a-number", command=name, offset=offset, found=part[:20])
         number = float(part)
-        if abs(number) > MOST_UNITS:
-            raise JobRejected("hpgl-number-too-large", command=name, offset=offset, limit=MOST_UNITS)
+        if abs(number) > LARGEST_NUMBER:
+            raise JobRejected("hpgl-number-too-large", command=name, offset=offset, limit=LARGEST_NUMBER)
         numbers.append(number)
     return tuple(numbers)

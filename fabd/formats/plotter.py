@@ -29,8 +29,8 @@ Point = tuple[float, float]
 UNITS_PER_MM = 40
 CHORD_ERROR_MM = 0.02
 """How far a straight cut may lie from the curve that it stands for: less than one plotter unit."""
-MOST_UNITS = 2**23 - 1
-"""Largest coordinate, in plotter units (HP-GL/2 and HP RTL Reference Guide, chapter 1: the formats "integer" and "real")."""
+MOST_UNITS = 2**23
+"""Largest coordinate, in plotter units: longer than any roll."""
 LIMIT_M = round(MOST_UNITS / UNITS_PER_MM / 1000)
 MOST_POINTS = 500_000
 """A long day's cutting, and as much as the jail's memory bears."""

@@ -30,12 +30,16 @@ class Bench:
     final: Reading = Reading(phase=Phase.IDLE)
 
 
+class ScriptedConfig(BaseModel):
+    """The test's bench has all the settings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
 class Scripted:
     """The driver of a `Bench`."""
 
-    class Config(BaseModel):
-        model_config = ConfigDict(extra="forbid", frozen=True)
-
+    Config: ClassVar[type[BaseModel]] = ScriptedConfig
     accepts: ClassVar[frozenset[str]] = frozenset({"gcode"})
     kinds: ClassVar[frozenset[str]] = frozenset({"printer"})
     adopts: ClassVar[bool] = False

@@ -176,6 +176,12 @@ def test_a_rectangle_leaves_the_pen_where_it_was() -> None:
     assert plain("PU10,10;ER40,20;") == "PU10,10;PD50,10;PD50,30;PD10,30;PD10,10;"
 
 
+def test_the_polygon_buffer_holds_what_was_edged_last() -> None:
+    square = "PU0,0;PD40,0;PD40,40;PD0,40;PD0,0;"
+    assert plain("PU0,0;PM0;PD9,9;PM2;EA40,40;EP;") == square * 2
+    assert plain("PU0,0;EA40,40;DF;EP;") == square
+
+
 def test_polygons_close_each_part_and_give_the_pen_back() -> None:
     text = "PU0,0;PM0;PD40,0,40,40;PM1;PA100,0;PD140,0,140,40;PM2;EP;PD5,5;"
     triangle = "PU0,0;PD40,0;PD40,40;PD0,0;"
@@ -251,7 +257,7 @@ def test_spots_are_counted() -> None:
         ("PU0,0;PD4.0.1,40;", "hpgl-not-a-number", 6),
         ("PU0,0;PD40,40,80;", "hpgl-odd-coordinates", 6),
         ("PU0;", "hpgl-odd-coordinates", 0),
-        ("PU0,0;PD8388608,0;", "hpgl-number-too-large", 6),
+        ("PU0,0;PD1073741824,0;", "hpgl-number-too-large", 6),
         ("PU0,0;PD" + "9" * 400 + ",0;", "hpgl-number-too-large", 6),
         ("SC0,1,0,1;PU0,0;PD1,1;", "hpgl-scale-unknown", 0),
         ("IP;SC0,1,0,1;PU0,0;PD1,1;", "hpgl-scale-unknown", 3),
@@ -268,7 +274,7 @@ def test_spots_are_counted() -> None:
         ("PM2;", "hpgl-polygon-mode", 0),
         ("PM0;PM0;", "hpgl-polygon-mode", 4),
         ("PM0;CI40;", "hpgl-in-polygon", 4),
-        ("PU0,0;PD8388607,0;PR1,0;", "drawing-too-large", None),
+        ("PU0,0;PD8388608,0;PR1,0;", "drawing-too-large", None),
         ("PU400,0;PD;AA0,0,8000000;", "drawing-too-many-points", None),
         ("IN;", "drawing-empty", None),
         ("", "drawing-empty", None),

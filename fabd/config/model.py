@@ -103,7 +103,7 @@ class MqttSettings(Settings):
     url: Annotated[str, AfterValidator(_names_broker)]
     """`mqtt://user:password@host:1883`, `mqtts://` for TLS, `embedded://127.0.0.1:1883` for a broker of its own."""
     tills: tuple[Id, ...] = ()
-    """Tills whose acknowledgement an entry needs to count as delivered."""
+    """Tills whose acknowledgement an entry needs to count as delivered. None: all that ever acknowledged something."""
 
 
 class MetricsSettings(Settings):

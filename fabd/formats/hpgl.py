@@ -4,7 +4,7 @@ What is drawn is kept to the letter: nothing is moved, clipped or scaled, but by
 both. What only sets the machine (speed, force, paper) is left to fabd's own settings and said in a remark. What
 cannot be cut as drawn (text, fills, dashes, device-dependent scaling) is refused by name and byte offset.
 
-Meanings are those of the HP 7475A Interfacing and Programming Manual (chapters 2 to 9); polygon mode and the types of
+Meanings are those of the HP 7475A Interfacing and Programming Manual; polygon mode and the types of
 `SC` are those of HP-GL/2 (HP PCL/PJL Reference, PCL 5 Technical Reference Manual, part II, chapters 19 and 21).
 """
 

@@ -1,6 +1,6 @@
 """`IP` and `SC`: from a drawing's own units to plotter units, where the file says enough to know.
 
-HP 7475A Interfacing and Programming Manual, chapter 2; types of `SC` as in HP-GL/2 (HP PCL/PJL
+HP 7475A Interfacing and Programming Manual; types of `SC` as in HP-GL/2 (HP PCL/PJL
 Reference, PCL 5 Technical Reference Manual, part II, chapter 19).
 """
 

@@ -16,7 +16,7 @@ LARGEST_NUMBER = 2**30 - 1
 
 # Between commands: blanks, `;`, and the ETX and SUB with which some programs end a file.
 _BETWEEN = re.compile(r"[\s;\x03\x1a]*", re.ASCII)
-# Device control (HP 7475A Interfacing and Programming Manual, chapter 10): ESC . letter, for some with parameters up to a colon.
+# Device control (HP 7475A Interfacing and Programming Manual): ESC . letter, for some with parameters up to a colon.
 _DEVICE_CONTROL = re.compile(r"\x1b\.(?:[@HIMNPQST](?:[\d;]*:)?|[A-Z()])", re.ASCII)
 _COMMAND = re.compile(r"(!?[A-Za-z]{2})([\s\d,.+-]*)", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)", re.ASCII)

@@ -8,7 +8,7 @@ ending in `;` and a line feed::
     PDx,y;    cut a straight line to x,y
 
 Coordinates are absolute whole plotter units; 40 make a millimetre (0.025 mm, HP 7475A Interfacing and Programming
-Manual, chapter 1). Nothing else occurs: prologue, epilogue, speed and force belong to the driver. The text ends where
+Manual). Nothing else occurs: prologue, epilogue, speed and force belong to the driver. The text ends where
 the last stroke ends, so a way home that the file may have held is not in it.
 
 The X axis is taken to be the one that feeds a cutter's vinyl.

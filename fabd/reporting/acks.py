@@ -57,8 +57,12 @@ class Acknowledgements:
             await self._wake.wait()
             self._wake.clear()
             new, self._new = self._new, {}
-            for complaint in await self._store.transaction(partial(_keep, new=new, named=self._named)):
-                log.warning(complaint.code, **complaint.params)
+            wrong = await self._store.transaction(partial(_keep, new=new, named=self._named))
+            for name, ack in new.items():
+                if name in wrong:
+                    log.warning(wrong[name].code, **wrong[name].params)
+                else:
+                    self._tell_of_rejections(name, ack)
 
     def _hear(self, message: Arrived) -> None:
         topic = message.topic.value
@@ -73,7 +77,6 @@ class Acknowledgements:
         elif self._named and name not in self._named:
             self._tell_of_stranger(name)
         else:
-            self._tell_of_rejections(name, ack)
             self._new[name] = ack
             self._wake.set()
 
@@ -91,24 +94,22 @@ class Acknowledgements:
         self._rejections[name] = frozenset(rejected.id for rejected in ack.rejected)
 
 
-def _keep(c: Connection, new: Mapping[str, Ack], named: Sequence[str]) -> list[Message]:
-    """Store the acknowledgements that hold; says why others do not."""
+def _keep(c: Connection, new: Mapping[str, Ack], named: Sequence[str]) -> dict[str, Message]:
+    """Store the acknowledgements that hold; says of which tills they do not, and why."""
     newest = ledger.head(c)
     book, head = ("-", 0) if newest is None else (newest.book, newest.seq)
     known = {row.name: row for row in c.execute(sa.select(till))}
-    complaints = []
+    wrong = {}
     for name, ack in new.items():
         if ack.ledger != book:
-            wrong = Message(code="till-other-ledger", params={"till": name, "found": ack.ledger, "ledger": book})
+            wrong[name] = Message(code="till-other-ledger", params={"till": name, "found": ack.ledger, "ledger": book})
         elif ack.seq > head:
-            wrong = Message(code="till-beyond-head", params={"till": name, "seq": ack.seq, "head": head})
+            wrong[name] = Message(code="till-beyond-head", params={"till": name, "seq": ack.seq, "head": head})
         elif name not in known and not named and len(known) >= MOST_TILLS:
-            wrong = Message(code="till-too-many", params={"till": name, "count": len(known)})
+            wrong[name] = Message(code="till-too-many", params={"till": name, "count": len(known)})
         else:
             _raise_to(c, name, ack, known.get(name))
-            continue
-        complaints.append(wrong)
-    return complaints
+    return wrong
 
 
 def _raise_to(c: Connection, name: str, ack: Ack, row: sa.Row[tuple[object, ...]] | None) -> None:

@@ -108,6 +108,9 @@ async def keep_connected(connection: Connection, site: str, feeds: Sequence[Feed
         finally:
             connection.connected = False
         assert problem is not None  # a connection ends by being lost, or with us
+        if (us := asyncio.current_task()) is not None and us.cancelling():
+            # A task group forgets that it was cancelled when one of its tasks fails meanwhile (Python 3.11).
+            raise asyncio.CancelledError
         if connection.peer.mqtt5 and isinstance(problem, Mqtt5Refused):
             connection.peer = replace(connection.peer, mqtt5=False)
             continue

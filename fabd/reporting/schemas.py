@@ -116,7 +116,10 @@ class Ack(Shape):
 
 
 class Replay(Shape):
-    """`usage/replay`, from a till: please publish `from` to `to` again, both included."""
+    """`usage/replay`, from a till: please publish `from` to `to` again, both included.
+
+    The answer goes to `usage`; over MQTT 5 to the response topic, which is one outside of `fab/` or below `usage/reply/`.
+    """
 
     ledger: Annotated[str, Field(max_length=64)]
     from_: Annotated[Seq, Field(alias="from")]

@@ -13,7 +13,7 @@ import pytest
 
 from components import require
 from fabd import __version__
-from fabd.errors import ConfigError
+from fabd.errors import ConfigError, LinkLost
 from fabd.reporting import link
 from fabd.reporting.link import Link, Peer
 from fabd.reporting.mqtt import Connection, keep_connected, parse
@@ -142,6 +142,21 @@ async def test_a_feed_that_fails_in_another_way_ends_it(broker: Mosquitto) -> No
     with pytest.raises(ExceptionGroup) as failed:
         await keep_connected(Connection(parse(broker.url).peer), SITE, [fail], pace=QUICK)
     assert failed.group_contains(ZeroDivisionError)
+
+
+async def test_the_end_is_the_end_even_if_the_connection_is_lost_meanwhile(broker: Mosquitto) -> None:
+    async def lose(link: Link) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise LinkLost("mqtt-lost", detail="at the same time")
+
+    connection = Connection(parse(broker.url).peer)
+    task = own(keep_connected(connection, SITE, [lose], pace=QUICK), "mqtt")
+    await until(lambda: connection.connected)
+    async with asyncio.timeout(30):
+        await end(task)
+    assert task.cancelled()
 
 
 async def test_the_end_may_come_while_it_connects(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,10 +39,10 @@ class Options(View):
 
 
 @router.post("/quote", openapi_extra=BODY)
-async def quote(request: Request, house: TheHouse, _caller: Sender, options: Annotated[Options, Query()]) -> QuoteView:
+async def quote(request: Request, house: TheHouse, caller: Sender, options: Annotated[Options, Query()]) -> QuoteView:
     """What the file in the body would cost, and whether the member may run it. Changes nothing."""
     async with received(request, house.store.path) as file:
-        return await intake.quote(house, file, options.wish)
+        return await intake.quote(house, file, options.wish, caller)
 
 
 @router.post("/jobs", status_code=HTTPStatus.CREATED, openapi_extra=BODY)

@@ -86,5 +86,3 @@ class Operator:
         if prompt.say.code == "design-finished":
             return self._embroiderer.finished(now_s)
         return prompt.say.code in ANSWERS
-
-

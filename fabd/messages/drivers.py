@@ -150,9 +150,9 @@ SENTENCES: dict[str, str] = {
         "{ticket}: choose {name} on the embroidery machine, and press its start button. Then answer started; or cancel, if it is not to be sewn."
     ),
     "design-finished": N_(
-        "{ticket}: when the embroidery machine has sewn all {stitches} stitches, answer finished. If it stopped for good before, answer stitches=, with the number on its screen."
+        "{ticket}: when the embroidery machine has sewn all {stitches} stitches, answer finished. If it stopped for good before, answer stitches=N, where N is the number on its screen."
     ),
     "design-stitches-impossible": N_(
-        "{ticket}: {said} cannot be, since the design has {stitches} stitches. How many did the machine sew? Answer stitches=, with the number on its screen, or finished."
+        "{ticket}: {said} cannot be, since the design has {stitches} stitches. How many did the machine sew? Answer stitches=N, where N is the number on its screen, or finished."
     ),
 }

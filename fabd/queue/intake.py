@@ -35,15 +35,15 @@ class Read:
     rewritten: bytes | None
 
 
-async def quote(house: House, file: Path, wish: Wish) -> QuoteView:
+async def quote(house: House, file: Path, wish: Wish, caller: Caller) -> QuoteView:
     """What it would cost, and whether it may run; nothing is written, and nothing of the file is kept."""
     _check_wish(wish)
     read = await _read(house, file, wish.title)
     workers = tuple(house.workers.values())
-    view, _ = await house.store.read(
+    view, terms = await house.store.read(
         partial(quoting.quote, config=house.config, workers=workers, program=read.program, wish=wish)
     )
-    return view
+    return _asked_by(caller, view, terms)
 
 
 async def submit(house: House, file: Path, wish: Wish, caller: Caller, key: str | None) -> JobView:
@@ -62,6 +62,7 @@ async def submit(house: House, file: Path, wish: Wish, caller: Caller, key: str 
         if known is not None:
             return known
         quoted, terms = quoting.quote(c, house.config, workers, read.program, wish)
+        quoted = _asked_by(caller, quoted, terms)
         return _write_job(c, house, read.program, wish, caller, key, quoted, terms)
 
     job_id = await house.store.transaction(write)
@@ -158,17 +159,21 @@ def _write_job(
     return job_id
 
 
-def _beginning(quoted: QuoteView, terms: Terms, caller: Caller) -> tuple[JobState, str | None, tuple[Message, ...]]:
-    """Whether a new job may go, or waits for a facilitator.
+def _asked_by(caller: Caller, quoted: QuoteView, terms: Terms) -> QuoteView:
+    """The quote, knowing who asks: where a facilitator starts each job, one who sends it has agreed by that.
 
-    Where the level says that a facilitator starts, one who sends the job has started it. Where it says that a
-    facilitator releases each job, that is an act of its own, whoever sent it.
+    Where a facilitator releases each job, that is an act of its own, whoever sent it.
     """
-    if quoted.verdict == "allow":
-        return JobState.PENDING, None, ()
-    if terms.level.who_starts == "facilitator" and caller.facilitator:
-        return JobState.PENDING, caller.described, ()
-    return JobState.HELD, None, (Message(code="job-needs-release", params={"level": terms.level.id}),)
+    if quoted.verdict == "ask" and terms.level.who_starts == "facilitator" and caller.facilitator:
+        return quoted.model_copy(update={"verdict": "allow", "reasons": ()})
+    return quoted
+
+
+def _beginning(quoted: QuoteView, terms: Terms, caller: Caller) -> tuple[JobState, str | None, tuple[Message, ...]]:
+    """Whether a new job may go, and who let it; or that it waits for a facilitator."""
+    if quoted.verdict == "ask":
+        return JobState.HELD, None, (Message(code="job-needs-release", params={"level": quoted.level_label}),)
+    return JobState.PENDING, None if terms.level.who_starts == "self" else caller.described, ()
 
 
 def _quantities(quoted: QuoteView) -> dict[str, str]:

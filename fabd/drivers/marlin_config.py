@@ -35,8 +35,8 @@ class MarlinConfig(BaseModel):
     tools: Annotated[int, Field(ge=1, le=8)] = 1
     """How many tools `T` may choose from."""
     silence_s: Annotated[Seconds, Field(ge=5)] = 30.0
-    """How long an answer may take before the machine counts as gone. Slow commands and a machine that says that it
-    is busy have no limit; one whose firmware never says so needs more than its slowest move takes."""
+    """How long an answer may take before the machine counts as gone. A heat-up and a machine that says that it is busy
+    have no limit; one whose firmware never says so needs more than its slowest move takes."""
     boot_s: Seconds = 1.0
     """How long a board that resets when its serial port is opened is left alone, since its boot loader would take
     for its own what is said too early. Only for `serial://`."""

@@ -248,8 +248,11 @@ class MarlinLink:
     def _understand(self, said: Said) -> None:
         if said is Said.OK or said is Said.OK_WITH_TEMPERATURES:
             self._take_ok(told=said is Said.OK_WITH_TEMPERATURES)
-        elif said is Said.TEMPERATURES and self._patient:
-            self._sign_s = self._heard_s
+        elif said is Said.TEMPERATURES:
+            # Told by themselves each second, they are no sign that the line under way goes on, but for a heat-up; or
+            # where the firmware never says that it is busy, and nothing else could be one.
+            if self._patient and (self.voice.heats or not self.was_busy):
+                self._sign_s = self._heard_s
         elif said is Said.BUSY:
             self.was_busy = True
             self._busy_s = self._sign_s = self._heard_s

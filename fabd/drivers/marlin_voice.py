@@ -7,6 +7,9 @@ from fabd.drivers.marlin_lines import is_framing_error, resend_number, temperatu
 from fabd.errors import MachineFault
 from fabd.model import Temperature
 
+AT_TARGET_C = 3.0
+"""So near is there, for a machine that waits: Marlin's TEMP_WINDOW and TEMP_BED_WINDOW are 1."""
+
 _HALTED = b"Printer halted"  # language.h: STR_ERR_KILLED, "Printer halted. kill() called!"
 _REFUSED_MOVES = re.compile(
     rb"(cold|too long) extrusion prevented", re.IGNORECASE
@@ -33,6 +36,8 @@ class Voice:
 
     def __init__(self) -> None:
         self.temperatures: tuple[Temperature, ...] = ()
+        self.heats = False
+        """By the last temperatures, a heater is on its way to its target, or the machine waits for one (`W:`)."""
         self.firmware = ""
         self.capabilities: set[str] = set()
         """What `M115` says to be there: `AUTOREPORT_TEMP`, `EMERGENCY_PARSER` ..."""
@@ -71,6 +76,8 @@ class Voice:
         found = temperatures(line)
         if found:
             self.temperatures = found
+            away = (heater.target_c > 0 and abs(heater.target_c - heater.current_c) > AT_TARGET_C for heater in found)
+            self.heats = b" W:" in line or any(away)
         return bool(found)
 
     def _error(self, line: bytes) -> Said:

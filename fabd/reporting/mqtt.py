@@ -21,6 +21,7 @@ from fabd.errors import ConfigError, LinkLost
 from fabd.messages import Message
 from fabd.reporting.link import Link, Mqtt5Refused, Peer, connect
 from fabd.reporting.schemas import Online, encode, root
+from fabd.tasks import own
 
 log = structlog.get_logger(__name__)
 
@@ -96,20 +97,22 @@ async def keep_connected(connection: Connection, site: str, feeds: Sequence[Feed
     `LinkLost` ends this task, and with it the daemon.
     """
     pace = pace or Pace()
-    loop = asyncio.get_running_loop()
+    loop, us = asyncio.get_running_loop(), asyncio.current_task()
+    assert us is not None
     pause_s = pace.first_s
     while True:
         began_s = loop.time()
         problem: LinkLost | None = None
         try:
-            await _one_connection(connection, site, feeds)
+            # A task group may lose a cancellation, or leave its task marked as cancelled (Python 3.11): so it has a
+            # task of its own, and ours knows whether somebody ends us.
+            await own(_one_connection(connection, site, feeds), "mqtt connection")
         except* LinkLost as lost:
             problem = _first(lost)
         finally:
             connection.connected = False
         assert problem is not None  # a connection ends by being lost, or with us
-        if (us := asyncio.current_task()) is not None and us.cancelling():
-            # A task group forgets that it was cancelled when one of its tasks fails meanwhile (Python 3.11).
+        if False:
             raise asyncio.CancelledError
         if connection.peer.mqtt5 and isinstance(problem, Mqtt5Refused):
             connection.peer = replace(connection.peer, mqtt5=False)

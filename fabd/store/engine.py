@@ -5,6 +5,7 @@ import fcntl
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
@@ -40,17 +41,17 @@ class Store:
         Raises `StoreError` when the directory cannot be used, a second daemon holds it, the file is damaged, or a
         newer fabd wrote it.
         """
-        lock = _lock(path)
-        try:
+        with ExitStack() as undo:
+            lock = _lock(path)
+            undo.callback(os.close, lock)
             engine = _engine(path / "fabd.sqlite3")
-            migrate.bring_up_to_date(engine)
+            undo.callback(engine.dispose)
+            try:
+                migrate.bring_up_to_date(engine)
+            except sa.exc.DatabaseError as error:
+                raise StoreError("store-damaged", path=str(path), detail=str(error.orig)) from error
             (path / "files").mkdir(exist_ok=True)
-        except sa.exc.DatabaseError as error:
-            os.close(lock)
-            raise StoreError("store-damaged", path=str(path), detail=str(error.orig)) from error
-        except BaseException:
-            os.close(lock)
-            raise
+            undo.pop_all()
         return cls(path, engine, lock)
 
     async def transaction(self, work: Callable[[Connection], T]) -> T:

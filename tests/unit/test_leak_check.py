@@ -12,7 +12,7 @@ import asyncio, os, subprocess, threading, time
 kept = []
 async def test_task(): kept.append(asyncio.create_task(asyncio.sleep(9), name="the task"))
 def test_descriptor(): kept.append(os.open("/dev/zero", os.O_RDONLY))
-def test_thread(): threading.Thread(target=time.sleep, args=(1,), name="the thread").start()
+def test_thread(): threading.Thread(target=time.sleep, args=(9,), name="the thread", daemon=True).start()
 def test_child(): kept.append(subprocess.Popen(["sleep", "2"]))
 async def test_tidy_thread(): await asyncio.to_thread(time.sleep, 0)
 async def test_tidy_child(): await (await asyncio.create_subprocess_exec("true")).wait()

@@ -57,7 +57,8 @@ def get(app: FastAPI, path: str = "/") -> httpx.Response:
 
 
 def test_each_error_has_its_status() -> None:
-    ours = {kind for kind in all_below(FabdError) if kind.__module__.startswith("fabd.")}
+    # Rooms have errors of their own, which they handle: whether they are loaded here must make no difference.
+    ours = {kind for kind in all_below(FabdError) if kind.__module__ == errors.__name__} | set(STATUS)
     assert {kind: STATUS[kind] for kind in ours} == {kind: status_of(_made(kind)) for kind in ours}
 
 

@@ -8,14 +8,12 @@ T = TypeVar("T")
 
 
 async def outlive_cancellation(work: "asyncio.Future[T]") -> T:
-    """Await `work` to its end even when we are cancelled meanwhile, however often; then let the cancellation through."""
-    cancelled: asyncio.CancelledError | None = None
-    while not work.done():
-        try:
-            await asyncio.wait([work])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    result = work.result()  # a failure of the work says more than that somebody stopped waiting for it
+    """Await `work` to its end even when we are cancelled meanwhile, however often; then let the cancellation through.
+
+    What `work` raises goes before the cancellation: it says more than that somebody stopped waiting.
+    """
+    cancelled = await _over(work)
+    result = work.result()
     if cancelled is not None:
         raise cancelled
     return result
@@ -26,9 +24,27 @@ def own(work: Coroutine[Any, Any, T], name: str) -> "asyncio.Task[T]":
     return asyncio.create_task(work, name=name)
 
 
-async def end(task: "asyncio.Task[Any]") -> None:
-    """Cancel `task` and wait until it is over; what it raised is of no interest any more."""
-    task.cancel()
-    await asyncio.wait([task])
-    if not task.cancelled():
-        task.exception()
+async def end(*tasks: "asyncio.Task[Any]") -> None:
+    """Cancel `tasks` and wait until all are over, however often we are cancelled meanwhile.
+
+    What they raised is of no interest any more.
+    """
+    for task in tasks:
+        task.cancel()
+    cancelled = await _over(*tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()
+    if cancelled is not None:
+        raise cancelled
+
+
+async def _over(*work: "asyncio.Future[Any]") -> asyncio.CancelledError | None:
+    """Wait until all of `work` is done; returns the cancellation that came meanwhile, if one did."""
+    cancelled: asyncio.CancelledError | None = None
+    while not all(future.done() for future in work):
+        try:
+            await asyncio.wait(work)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    return cancelled

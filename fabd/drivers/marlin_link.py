@@ -13,6 +13,7 @@ from fabd.drivers.marlin_voice import Said, Voice
 from fabd.drivers.marlin_window import LineWindow
 from fabd.drivers.wire import Wire
 from fabd.errors import FabdError, LinkLost, MachineFault
+from fabd.formats.gcode_words import shown
 from fabd.tasks import end, own
 
 QUIET_S = 0.05
@@ -21,6 +22,8 @@ RESEND_OK_S = 0.5
 """How long the `ok` behind a `Resend` may take; some firmwares never send it."""
 RETRY_S = 3.0
 """How long the answer to a fence may take, after the last sign that the machine is busy (each 2 s: `M113`)."""
+UNKNOWN_BUSY_S = 900.0
+"""How long a slow command may take on a machine that never says that it is busy: probing a large bed."""
 LONGEST_REPLY_BYTES = 4096
 
 
@@ -148,7 +151,7 @@ class MarlinLink:
                     if answered and not self._resend_due:
                         break
         except TimeoutError as error:
-            raise LinkLost("marlin-silent", wire=self._name, awaited=_shown(commands[0]), limit_s=limit_s) from error
+            raise LinkLost("marlin-silent", wire=self._name, awaited=shown(commands[0]), limit_s=limit_s) from error
         finally:
             self._fences -= 1
             self._resend_due = False
@@ -248,11 +251,8 @@ class MarlinLink:
     def _understand(self, said: Said) -> None:
         if said is Said.OK or said is Said.OK_WITH_TEMPERATURES:
             self._take_ok(told=said is Said.OK_WITH_TEMPERATURES)
-        elif said is Said.TEMPERATURES:
-            # Told by themselves each second, they are no sign that the line under way goes on, but for a heat-up; or
-            # where the firmware never says that it is busy, and nothing else could be one.
-            if self._patient and (self.voice.heats or not self.was_busy):
-                self._sign_s = self._heard_s
+        elif said is Said.TEMPERATURES and self._patient and self.voice.heats:
+            self._sign_s = self._heard_s  # told of themselves, they are no sign that anything else goes on
         elif said is Said.BUSY:
             self.was_busy = True
             self._busy_s = self._sign_s = self._heard_s
@@ -266,7 +266,7 @@ class MarlinLink:
         elif (
             said is Said.UNKNOWN_COMMAND and not self._fences and not self._window.was_sent(self.voice.unknown_command)
         ):
-            self._fail(MachineFault("marlin-misheard", heard=_shown(self.voice.unknown_command)))
+            self._fail(MachineFault("marlin-misheard", heard=shown(self.voice.unknown_command)))
 
     def _take_ok(self, *, told: bool) -> None:
         self._answers += 1
@@ -290,14 +290,17 @@ class MarlinLink:
     def _watch(self) -> None:
         """Notice silence: of a line's answer, or of a machine that was asked to report each second."""
         self._watch_timer = self._loop.call_later(1.0, self._watch)
-        oldest_s = self._loop.time() - self._silence_s
-        awaited = None if self._fences or self._sign_s >= oldest_s else self._window.awaited
-        if awaited is None and self.reports and self._heard_s < oldest_s:
-            awaited = b"M155"
-        if awaited is None:
-            return
-        self._fail(LinkLost("marlin-silent", wire=self._name, awaited=_shown(awaited), limit_s=self._silence_s))
+        overdue = self._overdue()
+        if overdue is not None:
+            self._fail(LinkLost("marlin-silent", wire=self._name, awaited=shown(overdue), limit_s=self._silence_s))
 
-
-def _shown(command: bytes) -> str:
-    return command.decode("utf-8", "backslashreplace").strip()
+    def _overdue(self) -> bytes | None:
+        """What should have been answered by now, if anything."""
+        now_s = self._loop.time()
+        silent_s, waited_s = now_s - self._heard_s, now_s - self._sign_s
+        if not self._fences and waited_s > self._silence_s:
+            # A firmware that never said that it is busy may still be: as long as it says anything, it has more time.
+            may_be_busy = self._patient and not self.was_busy and silent_s <= self._silence_s
+            if not may_be_busy or waited_s > UNKNOWN_BUSY_S:
+                return self._window.awaited
+        return b"M155" if self.reports and silent_s > self._silence_s else None

@@ -12,5 +12,6 @@ SENTENCES: dict[str, str] = {
     "machine-stop-unanswered": N_(
         "{machine} did not confirm within {limit_s} s that it stopped. Go and look: switch it off if it is not safe."
     ),
+    "driver-hangs": N_("The driver of {machine} does not end its run when it is told to. Tell its authors."),
     "driver-failed": N_("The driver has a fault of its own: {detail}. Tell its authors; the log says more."),
 }

@@ -9,6 +9,9 @@ SENTENCES: dict[str, str] = {
     "store-locked": N_(
         "Another fabd holds the store {path}. Two daemons on one store are never allowed: stop the other one first."
     ),
+    "store-failed": N_(
+        "The store in {path} cannot be read or written: {detail}. Look at the disk: is it full, read-only, or gone?"
+    ),
     "store-damaged": N_(
         "The store in {path} cannot be read: {detail}. Nothing was changed. Restore the newest backup."
     ),

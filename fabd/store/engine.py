@@ -3,9 +3,9 @@
 import asyncio
 import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -48,26 +48,30 @@ class Store:
             undo.callback(engine.dispose)
             try:
                 migrate.bring_up_to_date(engine)
+                (path / "files").mkdir(exist_ok=True)
+            except (OSError, sa.exc.OperationalError) as error:
+                detail = error.strerror if isinstance(error, OSError) else error.orig
+                raise StoreError("store-not-usable", path=str(path), detail=str(detail)) from error
             except sa.exc.DatabaseError as error:
                 raise StoreError("store-damaged", path=str(path), detail=str(error.orig)) from error
-            (path / "files").mkdir(exist_ok=True)
             undo.pop_all()
         return cls(path, engine, lock)
 
     async def transaction(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction and commit it; whatever it raises rolls it back.
 
-        Once begun it is never cut in half: a cancellation waits until the outcome is known.
+        Once begun it is never cut in half: a cancellation waits until the outcome is known. Raises `StoreError` when
+        the disk does not take it.
         """
         done = asyncio.get_running_loop().run_in_executor(self._writer, self._commit, work)
-        result = await outlive_cancellation(done)
-        self._version += 1
-        self._changed.set()
-        self._changed = asyncio.Event()
-        return result
+        done.add_done_callback(self._announce)  # also where whoever asked for it has been cancelled meanwhile
+        return await outlive_cancellation(done)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` on a reading connection of its own: it sees one consistent snapshot, and delays no write."""
+        """Run `work` on a reading connection of its own: it sees one consistent snapshot, and delays no write.
+
+        Raises `StoreError` when the disk does not give it.
+        """
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, self._snapshot, work)
 
@@ -89,13 +93,38 @@ class Store:
         self._engine.dispose()
         os.close(self._lock)
 
+    def _announce(self, done: "asyncio.Future[object]") -> None:
+        if done.cancelled() or done.exception() is not None:
+            return
+        self._version += 1
+        self._changed.set()
+        self._changed = asyncio.Event()
+
     def _commit(self, work: Callable[[Connection], T]) -> T:
-        with self._engine.begin() as connection:
+        with self._wrapped(), self._engine.begin() as connection:
             return work(connection)
 
     def _snapshot(self, work: Callable[[Connection], T]) -> T:
-        with self._engine.connect().execution_options(fabd_reads=True) as connection, connection.begin():
-            return work(connection)
+        with self._wrapped(), self._engine.connect().execution_options(fabd_reads=True) as connection:
+            with connection.begin():
+                return work(connection)
+
+    @contextmanager
+    def _wrapped(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.DatabaseError as error:
+            if _is_trouble_of_the_disk(error):
+                raise StoreError("store-failed", path=str(self.path), detail=str(error.orig)) from error
+            raise
+
+
+def _is_trouble_of_the_disk(error: sa.exc.DatabaseError) -> bool:
+    """Whether the file could not be read or written; else the statement was wrong, which is a mistake of ours.
+
+    SQLite has no narrower class: a full or read-only disk is an `OperationalError`, a malformed file a `DatabaseError`.
+    """
+    return type(error) in (sa.exc.OperationalError, sa.exc.DatabaseError)
 
 
 def _lock(path: Path) -> int:

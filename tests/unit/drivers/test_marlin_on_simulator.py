@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from fabd.formats.gcode_words import command_of
 from fabd.simulators import machine, scrap
 from fabd.simulators.marlin import SimulatedMarlin
 from fabd.testing import BenchAttempt
-from fakes.gcode import write_program
+from fakes.gcode import tower, write_program
 from fakes.virtual_time import run_in_virtual_time
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -171,22 +172,60 @@ def test_what_happens_to_the_machine_ends_the_attempt(trouble: dict[str, str], c
     assert (printer.nozzle_target_c, printer.bed_target_c) == (0, 0)
 
 
-def test_an_answer_that_never_comes_is_a_lost_link_though_temperatures_do(tmp_path: Path) -> None:
+def wire_that_changes(printer: SimulatedMarlin, change: Callable[[bytes], bytes]) -> None:
+    """What the printer says is changed on its way."""
+    real = printer.step
+
+    def step(now_s: float, received: bytes = b"") -> bytes:
+        return change(real(now_s, received))
+
+    printer.step = step  # type: ignore[method-assign]  # the wire is inside of the simulator
+
+
+@pytest.mark.parametrize("command", ["G1 X0 Y10 E10 F600", "M109 S200", "M400"])
+@pytest.mark.parametrize("speed", ["1", "20"])
+def test_an_answer_that_never_comes_is_a_lost_link_though_temperatures_do(
+    command: str, speed: str, tmp_path: Path
+) -> None:
     async def act(scene: Scene) -> None:
-        await scene.when(lambda: scene.printer.odometer.filament_mm > 5)
-        real = scene.printer.step
-
-        def without_ok(now_s: float, received: bytes = b"") -> bytes:
-            return real(now_s, received).replace(b"ok\n", b"")
-
-        scene.printer.step = without_ok  # type: ignore[method-assign]  # the wire loses every `ok`
+        wire_that_changes(
+            scene.printer, lambda said: said.replace(b"ok\n", b"") if scene.carries_out(command) else said
+        )
         await asyncio.wait([scene.run])
         lost = scene.run.exception()
         assert isinstance(lost, LinkLost)
         assert lost.message.code == "marlin-silent"
-        assert lost.message.params["limit_s"] == 30.0
+        assert command in str(lost)
 
-    play(tmp_path, HEAT_AND_MOVE, act)
+    play(tmp_path, HEAT_AND_MOVE, act, speed=speed)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_answers_that_come_twice_or_never_cost_no_line_and_add_none(seed: int, tmp_path: Path) -> None:
+    data = tower()
+    wanted = [command for raw in data.split(b"\n") if (command := command_of(raw).decode()) not in {"", "M105"}]
+    luck = random.Random(seed)
+
+    def doubled_or_lost(said: bytes) -> bytes:
+        if luck.random() < 0.02:
+            return said.replace(b"ok\n", b"ok\nok\n" if seed % 3 else b"", 1)
+        return said
+
+    async def act(scene: Scene) -> None:
+        wire_that_changes(scene.printer, doubled_or_lost)
+        await asyncio.wait([scene.run])
+        carried_out = [command for command in scene.printer.executed if command not in OUR_OWN]
+        if (error := scene.run.exception()) is not None:
+            assert isinstance(error, LinkLost)
+            assert carried_out == wanted[: len(carried_out)]
+            return
+        assert carried_out == wanted
+        assert scene.printer.at_rest
+        assert scene.attempt.last is not None
+        used_mm = scene.attempt.last.used[Meter.FILAMENT_MM]
+        assert used_mm == pytest.approx(scene.printer.odometer.filament_mm, rel=1e-9)
+
+    play(tmp_path, data, act, speed="20", seed=str(seed), resend="0.05")
 
 
 def test_the_analysis_and_the_driver_count_alike(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ async def test_a_run_that_ends_well_stops_nothing() -> None:
     bench, slot = Bench(), Slot()
     async with kept(bench) as session:
         await session.here()
-        await session.run(slot, leave_running=lambda: False)
+        await session.run(slot, leave_running=lambda _error: False)
     assert bench.seen == ["connect", "run", "leave"]
     assert slot.last is not None
     assert slot.last.position == 100
@@ -119,7 +119,7 @@ async def test_a_cancelled_run_makes_the_machine_safe_first_however_often_it_is_
     bench.final = Reading(phase=Phase.IDLE, position=41, used={Meter.FILAMENT_MM: 20.5})
     async with kept(bench) as session:
         await session.here()
-        run = own(session.run(slot, leave_running=lambda: False), "run")
+        run = own(session.run(slot, leave_running=lambda _error: False), "run")
         await until(lambda: slot.last is not None)
         for _ in range(3):
             run.cancel()
@@ -135,7 +135,7 @@ async def test_a_machine_that_may_go_on_without_us_is_left_alone() -> None:
     bench, slot = Bench(run=for_ever), Slot()
     async with kept(bench) as session:
         await session.here()
-        run = own(session.run(slot, leave_running=lambda: True), "run")
+        run = own(session.run(slot, leave_running=lambda _error: True), "run")
         await until(lambda: slot.last is not None)
         await end(run)
     assert "stop" not in bench.seen
@@ -150,7 +150,7 @@ async def test_a_stop_that_could_not_be_delivered_is_owed_and_goes_first_on_reco
     async with kept(bench) as session:
         await session.here()
         with pytest.raises(LinkLost):
-            await session.run(Slot(), leave_running=lambda: False)
+            await session.run(Slot(), leave_running=lambda _error: False)
         assert session.owes_stop
         assert not session.connected
         bench.plugged = True
@@ -174,7 +174,7 @@ async def test_a_fault_is_passed_on_after_the_machine_is_safe_and_the_connection
     async with kept(bench) as session:
         await session.here()
         with pytest.raises(MachineFault):
-            await session.run(Slot(), leave_running=lambda: False)
+            await session.run(Slot(), leave_running=lambda _error: False)
         await until(lambda: bench.seen == ["connect", "run", "stop", "leave", "connect"])
 
 
@@ -188,7 +188,7 @@ async def test_a_driver_that_hangs_is_stopped_and_says_how_far_it_was(monkeypatc
     async with kept(bench) as session:
         await session.here()
         with pytest.raises(LinkLost) as lost:
-            await session.run(Slot(), leave_running=lambda: False)
+            await session.run(Slot(), leave_running=lambda _error: False)
     assert lost.value.message.code == "machine-silent"
     assert lost.value.message.params["position"] == 7
     assert "stop" in bench.seen

@@ -18,10 +18,7 @@ class Crew:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        for task in self._tasks.values():
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks.values())
+        await end(*self._tasks.values())
 
     def hire(self, name: str, work: Coroutine[Any, Any, Any]) -> None:
         """Begin `work`."""
@@ -29,16 +26,19 @@ class Crew:
         self._changed.set()
 
     async def dismiss(self, name: str) -> None:
-        """End one, and wait until it has put everything away."""
-        await end(self._tasks.pop(name))
+        """End one, and wait until it has put everything away; one that is not there needs no end."""
+        if name in self._tasks:
+            await end(self._tasks.pop(name))
 
     async def failed(self) -> Never:
-        """Wait until one ends of itself; raises what it raised."""
+        """Wait until one ends of itself; raises `RuntimeError`, from what it raised."""
         while True:
             self._changed.clear()
             changed = own(self._changed.wait(), "crew changed")
-            await asyncio.wait([changed, *self._tasks.values()], return_when=asyncio.FIRST_COMPLETED)
-            await end(changed)
-            for name, task in list(self._tasks.items()):
+            try:
+                await asyncio.wait([changed, *self._tasks.values()], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                await end(changed)
+            for name, task in self._tasks.items():
                 if task.done():
                     raise RuntimeError(f"{name} ended") from (None if task.cancelled() else task.exception())

@@ -6,11 +6,12 @@ till hears the last records, and then the store is closed.
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Never
 
 import structlog
 
@@ -28,7 +29,8 @@ from fabd.model import Message
 from fabd.queue import standing
 from fabd.queue.dispatcher import Dispatcher
 from fabd.queue.house import House
-from fabd.queue.worker import Worker, recover
+from fabd.queue.recovery import recover
+from fabd.queue.worker import Worker
 from fabd.reporting import logs, metrics, report
 from fabd.store import Connection, Store
 from fabd.tasks import end, own
@@ -46,6 +48,7 @@ class Daemon:
     crew: Crew
     connection: report.Connection | None = None
     metrics: str | None = None
+    _reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def reload(self) -> None:
         """Take the configuration as it stands in the files now, or keep the old one and raise why.
@@ -53,42 +56,64 @@ class Daemon:
         What runs is not touched: a machine that was changed must be idle. The site, the store and the addresses are
         taken at the next start only. Raises `ConfigError`.
         """
-        config = load_configuration(self.directory)
-        before = {machine.id: machine for machine in self.house.config.machines}
-        after = {machine.id: machine for machine in config.machines}
-        changed = [name for name in before if before[name] != after.get(name)]
-        problems = [*_unmovable(self.house.config, config), *await self._busy(changed)]
-        if problems:
-            raise ConfigError(*problems)
-        self.house.config = config
-        for name in changed:
-            await self._dismiss(name)
-        for name in after.keys() - self.house.workers.keys():
-            await self.employ(after[name])
-        log.info("configuration reloaded", machines=len(after), tariff=tariff.tariff_at(config, now().date()).version)
+        async with self._reloading:
+            config = load_configuration(self.directory)
+            version = tariff.tariff_at(config, tariff.day_of(config, now())).version
+            problems = _unmovable(self.house.config, config)
+            if problems:
+                raise ConfigError(*problems)
+            await self._exchange(config)
+        log.info("configuration reloaded", machines=len(config.machines), tariff=version)
 
-    async def employ(self, machine: Machine) -> None:
-        """Build the worker of a machine, and let it work."""
+    def employ(self) -> None:
+        """Have each machine of the configuration worked."""
+        self._take(self.house.config, self._workers(self.house.config))
+
+    async def _exchange(self, config: Configuration) -> None:
+        """Take `config` in place of the old one; raises `ConfigError` where that would touch what runs."""
+        workers = self._workers(config)
+        leaving = [worker for name, worker in self.house.workers.items() if workers.get(name) is not worker]
+        for worker in leaving:
+            worker.retiring = True
+        try:
+            # In a transaction, so that it comes after each claim that did not see them retire.
+            busy = await self.house.store.transaction(partial(_busy, workers=leaving))
+            if busy:
+                raise ConfigError(*busy)
+        except BaseException:
+            for worker in leaving:
+                worker.retiring = False
+            raise
+        for worker in leaving:
+            await self.crew.dismiss(f"machine {worker.machine.id}")
+        self._take(config, workers)
+
+    def _take(self, config: Configuration, workers: dict[str, Worker]) -> None:
+        new = [worker for name, worker in workers.items() if self.house.workers.get(name) is not worker]
+        self.house.config, self.house.workers = config, workers
+        for worker in new:
+            self.crew.hire(f"machine {worker.machine.id}", worker.work())
+
+    def _workers(self, config: Configuration) -> dict[str, Worker]:
+        """A worker for each machine of `config`: the one that it has, where nothing changed."""
+        workers = {}
+        for machine in config.machines:
+            known = self.house.workers.get(machine.id)
+            workers[machine.id] = known if known is not None and known.machine == machine else self._worker(machine)
+        return workers
+
+    def _worker(self, machine: Machine) -> Worker:
         driver = find_driver(machine.driver)
         settings = driver.Config.model_validate(machine.settings)
-        found = await self.house.store.read(lambda c: standing.look(c, self.house.config, machine))
-        worker = Worker(
-            self.house,
-            machine,
-            driver,
-            partial(driver, settings),
-            time_scale=time_scale(machine.settings),
-            owes_stop=found.owes_stop,
-        )
-        self.house.workers[machine.id] = worker
-        self.crew.hire(f"machine {machine.id}", worker.work())
+        scale = time_scale(machine.settings)
+        return Worker(self.house, machine, driver, partial(driver, settings), time_scale=scale)
 
     async def health(self) -> HealthView:
         """What is wrong in any room, in words."""
         config = self.house.config
-        version = tariff.tariff_at(config, now().date()).version
+        version = tariff.tariff_at(config, tariff.day_of(config, now())).version
         mqtt = self.connection
-        problems = [w.session.trouble for w in self.house.workers.values() if w.session.trouble is not None]
+        problems = [worker.trouble for worker in self.house.workers.values() if worker.trouble is not None]
         if mqtt is not None and mqtt.problem is not None:
             problems.append(mqtt.problem)
         return HealthView(
@@ -105,25 +130,13 @@ class Daemon:
             locale=config.fabd.site.locale,
         )
 
-    async def _busy(self, names: list[str]) -> list[Message]:
-        """Which of these machines have an attempt under way."""
-        busy = []
-        for name in names:
-            row = await self.house.store.read(partial(standing.open_attempt, machine_id=name))
-            if row is not None:
-                busy.append(Message(code="reload-machine-busy", params={"machine": name, "job": row.job}))
-        return busy
-
-    async def _dismiss(self, name: str) -> None:
-        await self.crew.dismiss(f"machine {name}")
-        del self.house.workers[name]
-
 
 @asynccontextmanager
 async def running(directory: Path, config: Configuration) -> AsyncIterator[Daemon]:
     """A café at work as long as the context lasts; watch `daemon.crew.failed()` meanwhile.
 
     Raises `StoreError`, `ConfigError` or `Conflict` when a room cannot be built: nothing is left running then.
+    Nothing is started before every room stands, and nothing any more once one is taken down.
     """
     async with AsyncExitStack() as stack:
         store = Store.open(config.fabd.store.path)
@@ -134,14 +147,13 @@ async def running(directory: Path, config: Configuration) -> AsyncIterator[Daemo
         daemon = Daemon(directory=directory, house=house, crew=Crew())
         await _report(daemon, stack, outside)
         crew = await stack.enter_async_context(daemon.crew)
-        for machine in config.machines:
-            await daemon.employ(machine)
-        crew.hire("dispatcher", Dispatcher(house).work())
-        crew.hire("watchdog", sdnotify.feed_watchdog())
+        daemon.employ()
         crew.hire("reporting", outside.failed())
         app = api.build(house, reload=daemon.reload, health=daemon.health)
         server = await stack.enter_async_context(serving(app, config.fabd.api.socket))
         crew.hire("api", _outlast(server))
+        crew.hire("dispatcher", Dispatcher(house).work())
+        stack.push_async_callback(crew.dismiss, "dispatcher")
         yield daemon
 
 
@@ -164,65 +176,83 @@ def serve(directory: Path) -> int:
 
 
 async def _serve(directory: Path) -> int:
-    config = load_configuration(directory)
-    stop = asyncio.Event()
-    async with running(directory, config) as daemon:
-        with _signals(stop, daemon):
-            sdnotify.notify("READY=1")
-            log.info("open", site=config.fabd.site.id, machines=len(config.machines), version=__version__)
-            stopped, failed = own(stop.wait(), "stop"), own(daemon.crew.failed(), "failed")
-            await asyncio.wait([stopped, failed], return_when=asyncio.FIRST_COMPLETED)
-            sdnotify.notify("STOPPING=1")
-            if failed.done():
-                log.critical("a room that all share has ended: the daemon ends with it", exc_info=failed.exception())
-            else:
-                log.info("closing: every machine is made safe first")
-            await end(stopped)
-            code = 1 if failed.done() else 0
-            await end(failed)
+    stop, hang_up = asyncio.Event(), asyncio.Event()
+    with _signals({signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: hang_up}):
+        watchdog = own(sdnotify.feed_watchdog(), "watchdog")
+        try:
+            code = await _serve_until(stop, hang_up, directory)
+        finally:
+            await end(watchdog)
     log.info("closed")
     return code
 
 
+async def _serve_until(stop: asyncio.Event, hang_up: asyncio.Event, directory: Path) -> int:
+    config = load_configuration(directory)
+    async with running(directory, config) as daemon:
+        sdnotify.notify("READY=1")
+        log.info("open", site=config.fabd.site.id, machines=len(config.machines), version=__version__)
+        stopped, failed = own(stop.wait(), "stop"), own(daemon.crew.failed(), "failed")
+        reloads = own(_reload_on(hang_up, daemon), "reloads")
+        await asyncio.wait([stopped, failed], return_when=asyncio.FIRST_COMPLETED)
+        sdnotify.notify("STOPPING=1")
+        error = failed.exception() if failed.done() else None
+        if error is None:
+            log.info("closing: every machine is made safe first")
+        else:
+            why = str(error.__cause__ or error)
+            log.critical("a room that all share has ended: the daemon ends with it", why=why, exc_info=error)
+        await end(stopped, failed, reloads)
+    return 0 if error is None else 1
+
+
 @contextmanager
-def _signals(stop: asyncio.Event, daemon: Daemon) -> Iterator[None]:
-    """SIGTERM and SIGINT end the daemon in order, SIGHUP reloads."""
+def _signals(meanings: Mapping[signal.Signals, asyncio.Event]) -> Iterator[None]:
+    """From the first moment to the last, a signal sets its event and does nothing else, however often it comes.
+
+    A second SIGTERM must not cut short what makes the machines safe.
+    """
     loop = asyncio.get_running_loop()
-    reloads: set[asyncio.Task[None]] = set()
-
-    def reload() -> None:
-        task = own(_reload(daemon), "reload")
-        reloads.add(task)
-        task.add_done_callback(reloads.discard)
-
-    handlers = {signal.SIGTERM: stop.set, signal.SIGINT: stop.set, signal.SIGHUP: reload}
-    for number, handler in handlers.items():
-        loop.add_signal_handler(number, handler)
+    for number, event in meanings.items():
+        loop.add_signal_handler(number, event.set)
     try:
         yield
     finally:
-        for number in handlers:
+        for number in meanings:
             loop.remove_signal_handler(number)
 
 
-async def _reload(daemon: Daemon) -> None:
-    """What SIGHUP asks for: nobody waits for the answer, so it goes to the log, and to `systemctl status`."""
-    sdnotify.reloading()
-    try:
-        await daemon.reload()
-    except FabdError as error:
-        log.warning("the old configuration is kept", why=str(error))
-        sdnotify.notify("STATUS=The old configuration is kept: see the log.")
-    finally:
-        sdnotify.notify("READY=1")
+async def _reload_on(hang_up: asyncio.Event, daemon: Daemon) -> Never:
+    """Reload at each SIGHUP: nobody waits for the answer, so it goes to the log, and to `systemctl status`."""
+    while True:
+        await hang_up.wait()
+        hang_up.clear()
+        sdnotify.reloading()
+        status = ""
+        try:
+            await daemon.reload()
+        except Exception as error:  # whatever is wrong with the files: the café goes on as it was
+            known = isinstance(error, FabdError)
+            log.warning("the old configuration is kept", why=str(error), exc_info=None if known else error)
+            status = "The old configuration is kept: see the log."
+        sdnotify.notify(f"STATUS={status}\nREADY=1")
 
 
 def _open_books(c: Connection, config: Configuration) -> None:
     """What every start does first: the ledger is there, and what a power cut left open is ended."""
     ledger.open_book(c, config.fabd.site.id, now())
     adopting = frozenset(machine.id for machine in config.machines if find_driver(machine.driver).adopts)
-    for job in recover(c, config, adopting):
-        log.warning("held for a person: the daemon ended in the middle of it", job=job)
+    recover(c, config, adopting)
+
+
+def _busy(c: Connection, workers: Iterable[Worker]) -> list[Message]:
+    """Which of their machines have an attempt under way."""
+    busy = []
+    for worker in workers:
+        row = standing.open_attempt(c, worker.machine.id)
+        if row is not None:
+            busy.append(Message(code="reload-machine-busy", params={"machine": worker.machine.id, "job": row.job}))
+    return busy
 
 
 def _unmovable(before: Configuration, after: Configuration) -> list[Message]:

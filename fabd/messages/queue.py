@@ -29,6 +29,13 @@ SENTENCES: dict[str, str] = {
         "The member's level changed from {before} to {now} since the quote. A facilitator must release the job."
     ),
     "job-piece-failed": N_("The piece is no good (fault: {fault}), says {by}."),
+    "job-cannot-begin": N_(
+        "The job cannot begin, through a mistake in fabd ({detail}). Cancel it and send the file again; the log says more."
+    ),
+    "attempt-failed": N_("The attempt ended through a mistake in fabd ({detail}). Please report it; the log says more."),
+    "attempt-not-charged-for": N_(
+        "What was used could not be priced: {detail} Nothing was charged; enter it at the till by hand."
+    ),
     "host-restarted": N_(
         "fabd was restarted in the middle of it. Look at the machine, then release or cancel the job."
     ),
@@ -54,6 +61,12 @@ SENTENCES: dict[str, str] = {
         "There is no piece on {machine} that could be no good: the last one was judged already."
     ),
     "machine-emergency": N_("Emergency stop by {by}."),
+    "machine-stop-owed": N_(
+        "{machine} could not be told to stop. Go there now and switch it off if it is not safe. It is stopped first thing when it answers."
+    ),
+    "machine-given-up": N_(
+        "fabd has stopped working this machine, through a mistake of its own ({detail}). Look at the machine, then restart fabd."
+    ),
     "material-needed": N_("No material is loaded on {machine}. Load some, then: fabd machine load {machine} LOT."),
     "output-area-full": N_("Clear {machine}, then say: fabd machine ready {machine}."),
     "prompt-open": N_("{machine} waits for a person."),

@@ -8,15 +8,17 @@ import structlog
 
 from fabd.clock import now
 from fabd.config import Configuration
-from fabd.errors import Conflict
+from fabd.errors import Conflict, FabdError, MachineFault
 from fabd.metering import ledger
 from fabd.model import Fault, JobState, Message, Outcome
 from fabd.queue import prompts, quoting, rows, settle, show, standing, states
 from fabd.queue.house import Caller, House
 from fabd.queue.says import to_json
 from fabd.queue.terms import LoadedLot
+from fabd.queue.worker import Worker
 from fabd.store import Connection
 from fabd.store.schema import attempt, job
+from fabd.tasks import outlive_cancellation, own
 from fabd.views import JobView, MachineView, PromptView
 
 log = structlog.get_logger(__name__)
@@ -29,14 +31,11 @@ async def cancel(house: House, job_id: str, caller: Caller) -> JobView:
 
     def write(c: Connection) -> None:
         number = rows.job_number(job_id)
-        row = rows.job_row(c, number)
-        if row.state in (JobState.PROCESSING, JobState.STOPPED):
-            for under_way in rows.open_attempts(c):
-                if under_way.job == number:
-                    rows.wish(c, under_way.id, "cancel", caller.described)
+        if JobState(rows.job_row(c, number).state) in states.UNDER_WAY:
+            rows.wish(c, rows.open_attempt_of(c, number).id, "cancel", caller.described)
         else:
             by = Message(code="job-canceled-by-user", params={"by": caller.described})
-            states.move(c, number, JobState.CANCELED, by)
+            states.move(c, number, JobState.CANCELED, by, only_from=states.WAITING)
 
     return await _with_job(house, job_id, caller, "job canceled", write)
 
@@ -46,7 +45,7 @@ async def hold(house: House, job_id: str, caller: Caller) -> JobView:
     by = Message(code="job-held", params={"by": caller.described})
 
     def write(c: Connection) -> None:
-        states.move(c, rows.job_number(job_id), JobState.HELD, by)
+        states.move(c, rows.job_number(job_id), JobState.HELD, by, only_from={JobState.PENDING})
 
     return await _with_job(house, job_id, caller, "job held", write)
 
@@ -56,7 +55,7 @@ async def release(house: House, job_id: str, caller: Caller) -> JobView:
 
     def write(c: Connection) -> None:
         number = rows.job_number(job_id)
-        states.move(c, number, JobState.PENDING)
+        states.move(c, number, JobState.PENDING, only_from={JobState.HELD})
         c.execute(job.update().where(job.c.id == number).values(released_by=caller.described))
 
     return await _with_job(house, job_id, caller, "job released", write)
@@ -70,7 +69,7 @@ async def retry(house: House, job_id: str, caller: Caller) -> JobView:
         row = rows.job_row(c, number)
         if row.state == JobState.COMPLETED:
             raise Conflict("job-completed-already", job=number)
-        states.move(c, number, JobState.PENDING)
+        states.move(c, number, JobState.PENDING, only_from={JobState.CANCELED, JobState.ABORTED})
         if row.released_by is None:
             c.execute(job.update().where(job.c.id == number).values(released_by=caller.described))
 
@@ -111,22 +110,12 @@ async def resume(house: House, machine_id: str, caller: Caller) -> MachineView:
 
 
 async def emergency(house: House, machine_id: str, caller: Caller) -> MachineView:
-    """Stop the machine at once, before anything is written; then cancel what it was making, and close it."""
-    standing.configured(house.config, machine_id)
-    worker = house.workers[machine_id]
-    why = Message(code="machine-emergency", params={"by": caller.described})
+    """Stop the machine at once, before anything is written; then cancel what it was making, and close it.
 
-    def write(c: Connection) -> None:
-        under_way = standing.open_attempt(c, machine_id)
-        if under_way is not None:
-            rows.wish(c, under_way.id, "cancel", caller.described)
-        standing.write(c, machine_id, closed=to_json([why]), ready=False, owes_stop=worker.session.owes_stop)
-
-    try:
-        await worker.session.stop()
-    finally:
-        await house.store.transaction(write)
-    return await show.machine(house, machine_id)
+    Raises `MachineFault` where the machine could not be told: it is closed, and the stop goes first when it answers.
+    """
+    whole = own(_emergency(house, house.worker(machine_id), caller), f"emergency {machine_id}")
+    return await outlive_cancellation(whole)
 
 
 async def close(house: House, machine_id: str, why: str, caller: Caller) -> MachineView:
@@ -158,10 +147,32 @@ async def answer(house: House, machine_id: str, text: str, caller: Caller) -> Pr
             prompts.answer(c, asked, choice, number, caller.described)
         return asked.view.model_copy(update={"answer": text, "answered_by": caller.described})
 
-    return await house.store.transaction(write)
+    view = await house.store.transaction(write)
+    log.info("prompt answered", machine=machine_id, key=view.key, answer=text, by=caller.described)
+    return view
 
 
 # --- inside ------------------------------------------------------------------------------------------
+
+
+async def _emergency(house: House, worker: Worker, caller: Caller) -> MachineView:
+    machine_id = worker.machine.id
+    why = Message(code="machine-emergency", params={"by": caller.described})
+
+    def write(c: Connection) -> None:
+        under_way = standing.open_attempt(c, machine_id)
+        if under_way is not None:
+            rows.wish(c, under_way.id, "cancel", caller.described)
+        standing.write(c, machine_id, closed=to_json([why]), ready=False, owes_stop=worker.session.owes_stop)
+
+    log.warning("emergency", machine=machine_id, by=caller.described)
+    try:
+        await worker.emergency(caller.described)
+    except FabdError as error:
+        await house.store.transaction(write)
+        raise MachineFault("machine-stop-owed", machine=machine_id) from error
+    await house.store.transaction(write)
+    return await show.machine(house, machine_id)
 
 
 def _asked(waiting: list[prompts.OpenPrompt], text: str) -> tuple[prompts.OpenPrompt, str, int | None]:

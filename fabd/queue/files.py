@@ -3,7 +3,12 @@
 import hashlib
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import BinaryIO
 
 from fabd.errors import StoreError
 
@@ -24,18 +29,32 @@ def place(store: Path, sha256: str) -> Path:
 def keep(store: Path, source: Path) -> str:
     """Copy `source` into the store under its hash, and flush it; returns the hash.
 
-    Raises `StoreError` when the disk does not take it; half a file never lies under a hash.
+    What lies there already is read again, and replaced where the disk has changed it. Raises `StoreError` when the
+    disk does not take it; half a file never lies under a hash, also when two visitors bring the same one at once.
     """
-    sha256 = sha256_of(source)
-    _write(store, sha256, source)
+    with _wrapped():
+        sha256 = sha256_of(source)
+        if not is_whole(store, sha256):
+            with source.open("rb") as opened:
+                _write(store, sha256, opened)
     return sha256
 
 
 def keep_bytes(store: Path, data: bytes) -> str:
     """The same for bytes in memory."""
     sha256 = hashlib.sha256(data).hexdigest()
-    _write(store, sha256, data)
+    with _wrapped():
+        if not is_whole(store, sha256):
+            _write(store, sha256, BytesIO(data))
     return sha256
+
+
+def is_whole(store: Path, sha256: str) -> bool:
+    """Whether the file with this hash lies in the store, and can be read as it was brought."""
+    try:
+        return sha256_of(place(store, sha256)) == sha256
+    except OSError:
+        return False
 
 
 def verified(store: Path, sha256: str) -> Path:
@@ -50,26 +69,23 @@ def verified(store: Path, sha256: str) -> Path:
     return file
 
 
-def _write(store: Path, sha256: str, source: Path | bytes) -> None:
+def _write(store: Path, sha256: str, source: BinaryIO) -> None:
     target = place(store, sha256)
-    if target.exists():
-        return
-    partial = target.with_suffix(".partial")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as out:
-            if isinstance(source, bytes):
-                out.write(source)
-            else:
-                with source.open("rb") as opened:
-                    shutil.copyfileobj(opened, out, CHUNK_BYTES)
+    incoming = store / "incoming"  # what a power cut leaves there is swept at the next start
+    for directory in (incoming, target.parent):
+        directory.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=incoming, delete=False) as out:
+        written = Path(out.name)
+        try:
+            shutil.copyfileobj(source, out, CHUNK_BYTES)
             out.flush()
             os.fsync(out.fileno())
-        partial.rename(target)
-        _flush_directory(target.parent)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise StoreError("file-not-stored", detail=error.strerror) from error
+            written.rename(target)
+        except BaseException:
+            written.unlink(missing_ok=True)
+            raise
+    _flush_directory(target.parent)
+    _flush_directory(target.parent.parent)
 
 
 def _flush_directory(directory: Path) -> None:
@@ -78,3 +94,11 @@ def _flush_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def _wrapped() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError("file-not-stored", detail=error.strerror) from error

@@ -7,8 +7,10 @@ from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
+import structlog
 
 from fabd.clock import now
+from fabd.config import Configuration
 from fabd.errors import Conflict, NotAllowed, Refused
 from fabd.formats import sandbox
 from fabd.metering import tariff
@@ -25,6 +27,8 @@ from fabd.views import JobView, QuoteView
 RESERVED = timedelta(days=14)
 """How long a waiting job sets its quantities aside."""
 MOST_COPIES = 100
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,28 +59,35 @@ async def submit(house: House, file: Path, wish: Wish, caller: Caller, key: str 
     _check_wish(wish)
     read = await _read(house, file, wish.title)
     await asyncio.to_thread(_keep, house.store.path, file, read)
-    workers = tuple(house.workers.values())
+    config, workers = house.config, tuple(house.workers.values())
 
     def write(c: Connection) -> int:
-        known = _known(c, key, read.program, wish)
+        known = _known(c, config, key, read.program, wish)
         if known is not None:
             return known
-        quoted, terms = quoting.quote(c, house.config, workers, read.program, wish)
+        quoted, terms = quoting.quote(c, config, workers, read.program, wish)
         quoted = _asked_by(caller, quoted, terms)
-        return _write_job(c, house, read.program, wish, caller, key, quoted, terms)
+        return _write_job(c, config, read.program, wish, caller, key, quoted, terms)
 
     job_id = await house.store.transaction(write)
+    log.info("job accepted", job=job_id, by=caller.described)
     return await show.job(house, str(job_id))
 
 
 async def _read(house: House, file: Path, title: str) -> Read:
     """Read the file in the sandbox, unless the same content was read before."""
     sha256 = await asyncio.to_thread(files.sha256_of, file)
-    known = await house.store.read(lambda c: rows.program_of(c, sha256))
-    if known is not None and files.place(house.store.path, known.runs_sha256).exists():
-        return Read(program=known, rewritten=None)
-    analysis = await sandbox.analyse(file, title)
+    async with house.parsers:
+        known = await house.store.read(lambda c: rows.program_of(c, sha256))
+        if known is not None and await asyncio.to_thread(_is_there, house.store.path, known):
+            return Read(program=known, rewritten=None)
+        analysis = await sandbox.analyse(file, title)
     return Read(program=analysis.program, rewritten=analysis.rewritten)
+
+
+def _is_there(store: Path, known: Program) -> bool:
+    """Whether what the machine is given for a file is at hand: the file itself is, but what it was rewritten to?"""
+    return known.runs_sha256 == known.sha256 or files.is_whole(store, known.runs_sha256)
 
 
 def _keep(store: Path, file: Path, read: Read) -> None:
@@ -90,14 +101,17 @@ def _check_wish(wish: Wish) -> None:
         raise Refused("copies-out-of-range", copies=wish.copies, most=MOST_COPIES)
 
 
-def _known(c: Connection, key: str | None, program: Program, wish: Wish) -> int | None:
+def _known(c: Connection, config: Configuration, key: str | None, program: Program, wish: Wish) -> int | None:
     """The job that was made under this key; raises `Conflict` when it was for something else."""
     if key is None:
         return None
     row = c.execute(sa.select(job).where(job.c.idempotency_key == key)).first()
     if row is None:
         return None
-    if (row.sha256, row.member, row.copies) != (program.sha256, wish.member, wish.copies):
+    material = row.material_wanted if wish.material is None else material_called(config, wish.material).id
+    was = (row.sha256, row.title, row.member, row.payer, row.machine_wanted, row.material_wanted, row.copies)
+    wanted = (program.sha256, wish.title, wish.member, wish.payer, wish.machine, material, wish.copies)
+    if was != wanted:
         raise Conflict("idempotency-key-reused", job=row.id)
     known: int = row.id
     return known
@@ -105,7 +119,7 @@ def _known(c: Connection, key: str | None, program: Program, wish: Wish) -> int 
 
 def _write_job(
     c: Connection,
-    house: House,
+    config: Configuration,
     program: Program,
     wish: Wish,
     caller: Caller,
@@ -130,9 +144,7 @@ def _write_job(
             member=wish.member,
             payer=wish.payer,
             machine_wanted=wish.machine,
-            material_wanted=quoted.material
-            if wish.material is None
-            else material_called(house.config, wish.material).id,
+            material_wanted=quoted.material if wish.material is None else material_called(config, wish.material).id,
             copies=wish.copies,
             copies_done=0,
             priority=0,

@@ -74,7 +74,7 @@ def _quote(
     machine = worker.machine
     level = levels.level_of(c, config, member, machine.kind, at)
     tariff = tariffs.tariff_at(config, tariffs.day_of(config, at))
-    used = {**program.curve.total, Meter.MACHINE_S: worker.sample.estimate_s(program)}
+    used = {**program.curve.total, Meter.MACHINE_S: worker.estimate_s(program)}
     view = metering_quote.make_quote(
         config,
         member_id=member,
@@ -104,7 +104,7 @@ def _choose(
     able = [w for w in workers if program.format in w.driver.accepts and wish.machine in (None, w.machine.id)]
     if not able:
         raise JobRejected("no-machine-for-format", format=program.format, machine=wish.machine or "-")
-    against = {w.machine.id: tuple(w.sample.check(program)) for w in able}
+    against = {w.machine.id: w.objections(program) for w in able}
     fit = [w for w in able if not against[w.machine.id]]
     if not fit:
         first = against[able[0].machine.id][0]

@@ -1,15 +1,17 @@
 """Which job goes to which machine: a pure function of what waits and what stands there."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
 
 from fabd.model import Message
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WaitingJob:
-    """A pending job. `unfit` says why a machine cannot make it, for each that was asked and cannot."""
+    """A pending job; a smaller `id` was sent earlier, whatever a clock said then.
+
+    `unfit` says why a machine cannot make it, for each that was asked and cannot.
+    """
 
     id: int
     kind: str
@@ -17,7 +19,6 @@ class WaitingJob:
     material: str | None
     machine_wanted: str | None
     priority: int
-    submitted_at: datetime
     unfit: Mapping[str, Message] = field(default_factory=dict)
 
 
@@ -45,10 +46,10 @@ def route(jobs: Sequence[WaitingJob], spots: Sequence[Spot]) -> Routes:
     free = {spot.machine: spot for spot in spots}
     assigned: list[tuple[int, str]] = []
     waiting: dict[int, Message] = {}
-    for job in sorted(jobs, key=lambda j: (-j.priority, j.submitted_at, j.id)):
+    for job in sorted(jobs, key=lambda j: (-j.priority, j.id)):
         reasons: list[Message] = []
         for spot in free.values():
-            why = _why_not(job, spot)
+            why = why_not(job, spot)
             if why is None:
                 assigned.append((job.id, spot.machine))
                 free[spot.machine] = _taken(spot)
@@ -59,8 +60,8 @@ def route(jobs: Sequence[WaitingJob], spots: Sequence[Spot]) -> Routes:
     return Routes(assigned=tuple(assigned), waiting=waiting)
 
 
-def _why_not(job: WaitingJob, spot: Spot) -> Message | None:
-    """Why `job` cannot go to `spot` now; `None` when it can. The order is that of `_NEARNESS`."""
+def why_not(job: WaitingJob, spot: Spot) -> Message | None:
+    """Why `job` cannot go to `spot` now; `None` when it can."""
     if job.machine_wanted is not None and job.machine_wanted != spot.machine:
         return Message(code="route-other-machine", params={"machine": job.machine_wanted})
     if spot.kind != job.kind or job.format not in spot.accepts:
@@ -76,16 +77,16 @@ def _why_not(job: WaitingJob, spot: Spot) -> Message | None:
 
 
 def _taken(spot: Spot) -> Spot:
-    busy = Message(code="route-machine-busy", params={"machine": spot.machine})
-    return Spot(machine=spot.machine, kind=spot.kind, accepts=spot.accepts, material=spot.material, unavailable=busy)
+    return replace(spot, unavailable=Message(code="route-machine-busy", params={"machine": spot.machine}))
 
 
-_NEARNESS = ("route-other-machine", "route-no-machine")
+_FAR = ("route-other-machine", "route-no-machine")
+"""What is said of machines that never could make the job."""
 
 
 def _nearest(reasons: Sequence[Message]) -> Message:
     """The reason that is nearest to being overcome: that of a machine which could make the job."""
-    near = [reason for reason in reasons if reason.code not in _NEARNESS]
+    near = [reason for reason in reasons if reason.code not in _FAR]
     if near:
         return min(near, key=lambda reason: reason.code != "route-machine-busy")
     if reasons:

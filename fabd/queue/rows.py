@@ -1,5 +1,6 @@
 """Reading and writing the rows of jobs and attempts, where several files of this room need the same."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from fabd.store import Connection
 from fabd.store.schema import attempt, job, program
 
 _PROGRAM: TypeAdapter[Program] = TypeAdapter(Program)
+MOST_VALUES = 500
 _TICKET_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 """No I and no O: they are read as 1 and 0 on a piece of tape."""
 
@@ -25,17 +27,33 @@ def job_number(text: str) -> int:
 
 
 def job_row(c: Connection, job_id: int) -> Any:
-    """The row of a job; raises `NotFound`."""
-    row = c.execute(sa.select(job).where(job.c.id == job_id)).first()
+    """The row of a job, with the size of its file; raises `NotFound`."""
+    query = sa.select(job, program.c.size_bytes).join(program, program.c.sha256 == job.c.sha256)
+    row = c.execute(query.where(job.c.id == job_id)).first()
     if row is None:
         raise NotFound("job-unknown", job=job_id)
     return row
 
 
 def jobs_in(c: Connection, *states: JobState) -> list[Any]:
-    """The rows of all jobs in these states, oldest first."""
+    """The rows of all jobs in these states, oldest first, with the size of their files, and without their terms."""
+    columns = [column for column in job.c if column is not job.c.terms]
+    query = sa.select(*columns, program.c.size_bytes).join(program, program.c.sha256 == job.c.sha256)
     names = [state.value for state in states]
-    return list(c.execute(sa.select(job).where(job.c.state.in_(names)).order_by(job.c.id)))
+    return list(c.execute(query.where(job.c.state.in_(names)).order_by(job.c.id)))
+
+
+def waiting_jobs(c: Connection) -> list[Any]:
+    """What the router asks of each pending job, oldest first: it is looked at often, so no JSON is read."""
+    names = ("id", "sha256", "kind", "format", "material_wanted", "machine_wanted", "priority")
+    query = sa.select(*(job.c[name] for name in names)).where(job.c.state == JobState.PENDING)
+    return list(c.execute(query.order_by(job.c.id)))
+
+
+def member_of(c: Connection, job_id: int) -> str | None:
+    """Whose job it is; `None` for a walk-in."""
+    found: str | None = c.execute(sa.select(job.c.member).where(job.c.id == job_id)).scalar_one()
+    return found
 
 
 def set_reasons(c: Connection, job_id: int, *reasons: Message) -> None:
@@ -43,9 +61,20 @@ def set_reasons(c: Connection, job_id: int, *reasons: Message) -> None:
     c.execute(job.update().where(job.c.id == job_id).values(reasons=to_json(reasons), changed_at=now()))
 
 
-def attempts_of(c: Connection, job_id: int) -> list[Any]:
-    """The attempts of a job, in order."""
-    return list(c.execute(sa.select(attempt).where(attempt.c.job == job_id).order_by(attempt.c.number)))
+def attempts_of(c: Connection, job_ids: Sequence[int]) -> dict[int, list[Any]]:
+    """The attempts of each job, in order."""
+    found: dict[int, list[Any]] = {job_id: [] for job_id in job_ids}
+    for some in batched(job_ids):
+        query = sa.select(attempt).where(attempt.c.job.in_(some)).order_by(attempt.c.job, attempt.c.number)
+        for row in c.execute(query):
+            found[row.job].append(row)
+    return found
+
+
+def batched(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    """`numbers` in portions that a statement takes: databases limit how many values stand in one."""
+    for first in range(0, len(numbers), MOST_VALUES):
+        yield numbers[first : first + MOST_VALUES]
 
 
 def open_attempts(c: Connection) -> list[Any]:
@@ -53,10 +82,9 @@ def open_attempts(c: Connection) -> list[Any]:
     return list(c.execute(sa.select(attempt).where(attempt.c.state != "ended")))
 
 
-def last_attempt_on(c: Connection, machine_id: str) -> Any | None:
-    """The newest attempt that a machine made, or `None`."""
-    query = sa.select(attempt).where(attempt.c.machine == machine_id).order_by(attempt.c.id.desc()).limit(1)
-    return c.execute(query).first()
+def open_attempt_of(c: Connection, job_id: int) -> Any:
+    """The attempt under way of a job that is under way: there is exactly one."""
+    return c.execute(sa.select(attempt).where(attempt.c.job == job_id, attempt.c.state != "ended")).one()
 
 
 def job_of_attempt(c: Connection, attempt_id: int) -> int:
@@ -105,12 +133,6 @@ def program_of(c: Connection, sha256: str) -> Program | None:
     """What is known of a file, by the hash of its content."""
     stored = c.execute(sa.select(program.c.program).where(program.c.sha256 == sha256)).scalar()
     return None if stored is None else _PROGRAM.validate_python(stored)
-
-
-def size_bytes_of(c: Connection, sha256: str) -> int:
-    """How long a file is; its program, which may be long itself, is not read for that."""
-    size_bytes: int = c.execute(sa.select(program.c.size_bytes).where(program.c.sha256 == sha256)).scalar_one()
-    return size_bytes
 
 
 def program_of_job(c: Connection, job_id: int) -> Program:

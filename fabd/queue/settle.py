@@ -1,35 +1,31 @@
 """The end of an attempt: one transaction closes it, moves its job, posts the charge, and asks for a clear bed."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 
 from fabd.clock import now
 from fabd.config import Configuration
 from fabd.config.model import Machine
+from fabd.errors import StoreError
 from fabd.metering import ledger, levels, members, meter, tariff
 from fabd.model import Fault, JobState, Message, Meter, Method, Outcome, Phase, Prompt, Reading
-from fabd.queue import prompts, standing, states
-from fabd.queue.says import to_json
+from fabd.queue import prompts, rows, standing, states
+from fabd.queue.endings import Ending
+from fabd.queue.says import from_json, to_json
 from fabd.queue.terms import LoadedLot, Terms
 from fabd.store import Connection
-from fabd.store.schema import attempt, job, member, reservation
+from fabd.store.schema import attempt, job, member, prompt
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ending:
-    """How an attempt ended: for its own row, for whose account, and what becomes of the job."""
-
-    outcome: Outcome
-    fault: Fault
-    reasons: tuple[Message, ...] = ()
-    job_state: JobState | None = None
-    """`None`: completed, or pending again where copies are left."""
+log = structlog.get_logger(__name__)
 
 
 def settle(c: Connection, config: Configuration, attempt_id: int, ending: Ending, reading: Reading | None) -> None:
-    """Close the attempt and post its charge. Nothing can cancel it halfway; the second time it does nothing."""
+    """Close the attempt and post its charge. Nothing can cancel it halfway; the second time it does nothing.
+
+    `reading` is the last one; `None` leaves the checkpoint that stands in the row.
+    """
     done = c.execute(
         attempt.update()
         .where(attempt.c.id == attempt_id, attempt.c.state != "ended")
@@ -50,10 +46,13 @@ def settle(c: Connection, config: Configuration, attempt_id: int, ending: Ending
         c.execute(job.update().where(job.c.id == of).values(copies_done=job.c.copies_done + 1))
     row = _attempt_with_job(c, attempt_id)
     prompts.withdraw(c, attempt_id)
-    _move_job(c, row, ending)
+    reasons = _move_job(c, row, ending)
     _ask_for_clear_output(c, config, row)
-    charge = charge_for(c, config, attempt_id)
-    ledger.post_charge(c, ledger.open_book(c, config.fabd.site.id, now()), charge, now())
+    uncharged = _post_charge(c, config, attempt_id)
+    if uncharged is not None:
+        rows.set_reasons(c, row.job, *reasons, uncharged)
+        told = to_json([*ending.reasons, uncharged])
+        c.execute(attempt.update().where(attempt.c.id == attempt_id).values(reasons=told))
 
 
 def charge_for(c: Connection, config: Configuration, attempt_id: int) -> ledger.Charge:
@@ -109,13 +108,42 @@ def _attempt_with_job(c: Connection, attempt_id: int) -> Any:
     return c.execute(query).one()
 
 
-def _move_job(c: Connection, row: Any, ending: Ending) -> None:
-    to = ending.job_state
-    if to is None:
-        to = JobState.COMPLETED if row.copies_done >= row.copies else JobState.PENDING
-    states.move(c, row.job, to, *ending.reasons)
-    if to in states.ENDED:
-        c.execute(reservation.update().where(reservation.c.job == row.job).values(released_at=now()))
+def _post_charge(c: Connection, config: Configuration, attempt_id: int) -> Message | None:
+    """Post the charge of an attempt that has ended; why there is none, where it cannot be made."""
+    try:
+        with c.begin_nested():
+            book = ledger.open_book(c, config.fabd.site.id, now())
+            ledger.post_charge(c, book, charge_for(c, config, attempt_id), now())
+    except (StoreError, sa.exc.SQLAlchemyError):
+        raise
+    except Exception as error:  # an attempt that ended is over: no price may keep it open, nor the house from opening
+        log.exception("an attempt could not be charged", attempt=attempt_id)
+        return Message(code="attempt-not-charged-for", params={"detail": str(error)})
+    return None
+
+
+def _move_job(c: Connection, row: Any, ending: Ending) -> tuple[Message, ...]:
+    """Give the job its next state; returns the reasons that hold there."""
+    to, reasons = ending.job_state, ending.reasons
+    if to is None and row.copies_done >= row.copies:
+        to = JobState.COMPLETED
+    elif to is None:  # another copy is to be made; unless one was found spoiled meanwhile: it is not replaced unasked
+        reasons = _found_spoiled_since(c, row)
+        to = JobState.HELD if reasons else JobState.PENDING
+    states.move(c, row.job, to, *reasons, only_from=states.UNDER_WAY)
+    return reasons
+
+
+def _found_spoiled_since(c: Connection, row: Any) -> tuple[Message, ...]:
+    """What was said of another piece of this job that was judged, and found no good, while this attempt ran."""
+    judged = sa.and_(prompt.c.attempt == attempt.c.id, prompt.c.key == prompts.CLEAR_OUTPUT)
+    query = (
+        sa.select(attempt.c.reasons)
+        .join(prompt, judged)
+        .where(attempt.c.job == row.job, prompt.c.answer.in_(prompts.FAILED), prompt.c.answered_at >= row.claimed_at)
+        .order_by(attempt.c.id)
+    )
+    return tuple(reason for found in c.execute(query).scalars() for reason in from_json(found))
 
 
 def _ask_for_clear_output(c: Connection, config: Configuration, row: Any) -> None:

@@ -1,61 +1,77 @@
 """Jobs, machines and prompts as the outside sees them: rows, with what runs right now laid over them."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import sqlalchemy as sa
-
 from fabd.metering import ledger
-from fabd.model import Fault, JobState, MachineState, Message, Phase, Reading
+from fabd.model import Fault, JobState, MachineState, Message, Phase
 from fabd.queue import prompts as prompt_rows
 from fabd.queue import rows, standing, states
 from fabd.queue.house import House
 from fabd.queue.says import from_json, say_all
-from fabd.queue.worker import Worker
+from fabd.queue.worker import Glance
 from fabd.store import Connection
-from fabd.store.schema import job as jobs_table
 from fabd.views import AttemptView, JobView, MachineView, PromptView, QuoteView, TemperatureView
-
-_RUNNING = (JobState.PROCESSING, JobState.STOPPED)
 
 
 async def job(house: House, job_id: str) -> JobView:
     """One job; raises `NotFound`."""
     number = rows.job_number(job_id)
-    return await house.store.read(lambda c: _job(c, house, rows.job_row(c, number)))
+    glances = _glances(house)
 
-
-async def jobs(house: House, everything: bool) -> list[JobView]:
-    """The open jobs, or all there ever were; oldest first."""
-
-    def look(c: Connection) -> list[JobView]:
-        found = rows.jobs_in(c, *(JobState if everything else states.OPEN))
-        return [_job(c, house, row) for row in found]
+    def look(c: Connection) -> JobView:
+        (view,) = _jobs(c, house, [rows.job_row(c, number)], glances)
+        return view
 
     return await house.store.read(look)
 
 
+async def jobs(house: House, everything: bool) -> list[JobView]:
+    """The open jobs, or all there ever were; oldest first."""
+    states_shown = JobState if everything else states.OPEN
+    glances = _glances(house)
+    return await house.store.read(lambda c: _jobs(c, house, rows.jobs_in(c, *states_shown), glances))
+
+
 async def machine(house: House, machine_id: str) -> MachineView:
     """One machine; raises `NotFound`."""
-    standing.configured(house.config, machine_id)
-    worker = house.workers[machine_id]
-    return await house.store.read(lambda c: _machine(c, house, worker))
+    glance = house.worker(machine_id).glance()
+    return await house.store.read(lambda c: _machine(c, house, glance))
 
 
 async def machines(house: House) -> list[MachineView]:
     """All machines, in the order of the configuration."""
-    workers = list(house.workers.values())
-    return await house.store.read(lambda c: [_machine(c, house, worker) for worker in workers])
+    glances = _glances(house)
+    return await house.store.read(lambda c: [_machine(c, house, glance) for glance in glances.values()])
 
 
 async def prompts(house: House) -> list[PromptView]:
-    """What waits for a person, oldest first."""
-    return await house.store.read(lambda c: [waiting.view for waiting in prompt_rows.open_prompts(c)])
+    """What waits for a person at one of the machines that are here, oldest first."""
+    here = frozenset(house.workers)
+    asked = await house.store.read(prompt_rows.open_prompts)
+    return [waiting.view for waiting in asked if waiting.machine in here]
 
 
-def _job(c: Connection, house: House, row: Any) -> JobView:
-    attempts = rows.attempts_of(c, row.id)
-    charged = ledger.totals(c, [attempt.id for attempt in attempts])
-    worker = _worker_of(house, row, attempts)
+def _glances(house: House) -> dict[str, Glance]:
+    return {name: worker.glance() for name, worker in house.workers.items()}
+
+
+def _jobs(c: Connection, house: House, found: Sequence[Any], glances: Mapping[str, Glance]) -> list[JobView]:
+    """The jobs in these rows; what belongs to them is read for all of them at once."""
+    attempts = rows.attempts_of(c, [row.id for row in found])
+    numbers = [attempt.id for made in attempts.values() for attempt in made]
+    charged: dict[int, int] = {}
+    for some in rows.batched(numbers):
+        charged |= ledger.totals(c, some)
+    return [_job(house, row, attempts[row.id], charged, glances) for row in found]
+
+
+def _job(
+    house: House, row: Any, attempts: Sequence[Any], charged: Mapping[int, int], glances: Mapping[str, Glance]
+) -> JobView:
+    under_way = JobState(row.state) in states.UNDER_WAY
+    glance = glances.get(attempts[-1].machine) if under_way and attempts else None
+    totals = [charged[attempt.id] for attempt in attempts if attempt.id in charged]
     return JobView(
         id=str(row.id),
         title=row.title,
@@ -66,7 +82,7 @@ def _job(c: Connection, house: House, row: Any) -> JobView:
         format=row.format,
         kind=row.kind,
         sha256=row.sha256,
-        size_bytes=rows.size_bytes_of(c, row.sha256),
+        size_bytes=row.size_bytes,
         machine_wanted=row.machine_wanted,
         material_wanted=row.material_wanted,
         copies=row.copies,
@@ -75,9 +91,9 @@ def _job(c: Connection, house: House, row: Any) -> JobView:
         submitted_by=row.submitted_by,
         quote=QuoteView.model_validate(row.quote),
         attempts=tuple(_attempt(attempt, charged.get(attempt.id)) for attempt in attempts),
-        progress=None if worker is None else worker.progress,
-        remaining_s=None if worker is None else worker.remaining_s,
-        total_ttc_cents=sum(charged.values()) if charged else None,
+        progress=None if glance is None else glance.progress,
+        remaining_s=None if glance is None else glance.remaining_s,
+        total_ttc_cents=sum(totals) if totals else None,
     )
 
 
@@ -104,22 +120,12 @@ def _reasons(house: House, row: Any) -> tuple[Message, ...]:
     return stored
 
 
-def _worker_of(house: House, row: Any, attempts: list[Any]) -> Worker | None:
-    """Who runs the job now."""
-    if JobState(row.state) not in _RUNNING or not attempts:
-        return None
-    return house.workers.get(attempts[-1].machine)
-
-
-def _machine(c: Connection, house: House, worker: Worker) -> MachineView:
-    of = worker.machine
+def _machine(c: Connection, house: House, glance: Glance) -> MachineView:
+    of, reading = glance.machine, glance.reading
     found = standing.look(c, house.config, of)
     row = standing.open_attempt(c, of.id)
     waiting = prompt_rows.open_prompts(c, of.id)
-    reading = worker.session.reading
-    if worker.attempt is not None:
-        reading = worker.attempt.last or Reading(phase=Phase.PREPARING)
-    state, reasons = _state(found, worker, row, reading, asked=bool(waiting))
+    state, reasons = _state(found, glance, row, asked=bool(waiting))
     return MachineView(
         id=of.id,
         name=of.name,
@@ -127,18 +133,16 @@ def _machine(c: Connection, house: House, worker: Worker) -> MachineView:
         driver=of.driver,
         state=state,
         reasons=say_all(reasons),
-        connected=worker.session.connected,
+        connected=glance.connected,
         phase=reading.phase,
         material=None if found.lot is None else found.lot.material.id,
         lot=None if found.lot is None else found.lot.lot,
         material_is_default=found.lot is None or found.lot.is_default,
         job=None if row is None else str(row.job),
         ticket=None if row is None else row.ticket,
-        member=None
-        if row is None
-        else c.execute(sa.select(jobs_table.c.member).where(jobs_table.c.id == row.job)).scalar(),
-        progress=worker.progress,
-        remaining_s=worker.remaining_s,
+        member=None if row is None else rows.member_of(c, row.job),
+        progress=glance.progress,
+        remaining_s=glance.remaining_s,
         temperatures=tuple(
             TemperatureView(name=t.name, current_c=t.current_c, target_c=t.target_c) for t in reading.temperatures
         ),
@@ -147,13 +151,15 @@ def _machine(c: Connection, house: House, worker: Worker) -> MachineView:
 
 
 def _state(
-    found: standing.Standing, worker: Worker, row: Any, reading: Reading, *, asked: bool
+    found: standing.Standing, glance: Glance, row: Any, *, asked: bool
 ) -> tuple[MachineState, tuple[Message, ...]]:
     """A machine's IPP state, and every reason for it."""
-    params = {"machine": worker.machine.id}
+    params = {"machine": glance.machine.id}
     reasons: list[Message] = []
-    if worker.session.trouble is not None:
-        reasons.append(worker.session.trouble)
+    if glance.trouble is not None:
+        reasons.append(glance.trouble)
+    if glance.owes_stop:
+        reasons.append(Message(code="machine-stop-owed", params=params))
     if found.closed is not None:
         reasons.append(found.closed)
     if found.paused:
@@ -162,10 +168,10 @@ def _state(
         reasons.append(Message(code="output-area-full", params=params))
     if found.lot is None:
         reasons.append(Message(code="material-needed", params=params))
-    reasons += [Message(code=keyword, params=params) for keyword in sorted(reading.reasons)]
+    reasons += [Message(code=keyword, params=params) for keyword in sorted(glance.reading.reasons)]
     if row is not None:
-        stopped = reading.phase in (Phase.PAUSED, Phase.WAITING) or worker.session.trouble is not None
-        if asked and reading.phase is not Phase.PAUSED:
+        stopped = glance.reading.phase in (Phase.PAUSED, Phase.WAITING) or glance.trouble is not None
+        if asked and glance.reading.phase is not Phase.PAUSED:
             reasons.append(Message(code="prompt-open", params=params))
         return (MachineState.STOPPED if stopped else MachineState.PROCESSING), tuple(reasons)
     return (MachineState.STOPPED if reasons else MachineState.IDLE), tuple(reasons)

@@ -80,9 +80,7 @@ class Wishes:
         paused = pause if failed is None else not pause
         if not paused:
             attempt.open()
-        await self._store.transaction(
-            partial(_write_paused, attempt_id=self._attempt_id, paused=paused, failed=failed)
-        )
+        await self._store.transaction(partial(_write_paused, attempt_id=self._attempt_id, paused=paused, failed=failed))
         return paused
 
 

@@ -99,15 +99,16 @@ def _keep(c: Connection, new: Mapping[str, Ack], named: Sequence[str]) -> dict[s
     newest = ledger.head(c)
     book, head = ("-", 0) if newest is None else (newest.book, newest.seq)
     known = {row.name: row for row in c.execute(sa.select(till))}
-    wrong = {}
+    names, wrong = set(known), {}
     for name, ack in new.items():
         if ack.ledger != book:
             wrong[name] = Message(code="till-other-ledger", params={"till": name, "found": ack.ledger, "ledger": book})
         elif ack.seq > head:
             wrong[name] = Message(code="till-beyond-head", params={"till": name, "seq": ack.seq, "head": head})
-        elif name not in known and not named and len(known) >= MOST_TILLS:
-            wrong[name] = Message(code="till-too-many", params={"till": name, "count": len(known)})
+        elif name not in names and not named and len(names) >= MOST_TILLS:
+            wrong[name] = Message(code="till-too-many", params={"till": name, "count": len(names)})
         else:
+            names.add(name)
             _raise_to(c, name, ack, known.get(name))
     return wrong
 

@@ -38,9 +38,12 @@ def set_up(level: str = "INFO", *, json: bool | None = None, stream: TextIO | No
         _without_secrets,
         _with_sentence,
     ]
-    as_json = _read_by_a_program() if json is None else json
-    handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=_last(as_json)))
+    stream = sys.stderr if stream is None else stream
+    as_json = _read_by_a_program(stream) if json is None else json
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=_last(stream, as_json))
+    )
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in LOUD:
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -61,16 +64,16 @@ def masked(text: str) -> str:
     return USER_INFO.sub(rf"\g<scheme>{MASK}@", text)
 
 
-def _last(as_json: bool) -> list[Processor]:
-    console = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+def _last(stream: TextIO, as_json: bool) -> list[Processor]:
+    console = structlog.dev.ConsoleRenderer(colors=stream.isatty())
     render: list[Processor]
     render = [structlog.processors.JSONRenderer(default=str)] if as_json else [_sentence_first, _printable, console]
     return [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render]
 
 
-def _read_by_a_program() -> bool:
+def _read_by_a_program(stream: TextIO) -> bool:
     # systemd sets this where standard error is connected to the journal (systemd.exec(5)).
-    return "JOURNAL_STREAM" in os.environ or not sys.stderr.isatty()
+    return "JOURNAL_STREAM" in os.environ or not stream.isatty()
 
 
 def _without_secrets(_logger: Any, _method: str, event: EventDict) -> EventDict:

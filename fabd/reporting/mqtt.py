@@ -112,7 +112,7 @@ async def keep_connected(connection: Connection, site: str, feeds: Sequence[Feed
         finally:
             connection.connected = False
         assert problem is not None  # a connection ends by being lost, or with us
-        if False:
+        if us.cancelling():
             raise asyncio.CancelledError
         if connection.peer.mqtt5 and isinstance(problem, Mqtt5Refused):
             connection.peer = replace(connection.peer, mqtt5=False)

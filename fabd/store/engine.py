@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -93,7 +93,7 @@ class Store:
         self._engine.dispose()
         os.close(self._lock)
 
-    def _announce(self, done: "asyncio.Future[object]") -> None:
+    def _announce(self, done: "asyncio.Future[Any]") -> None:
         if done.cancelled() or done.exception() is not None:
             return
         self._version += 1
@@ -105,9 +105,9 @@ class Store:
             return work(connection)
 
     def _snapshot(self, work: Callable[[Connection], T]) -> T:
-        with self._wrapped(), self._engine.connect().execution_options(fabd_reads=True) as connection:
-            with connection.begin():
-                return work(connection)
+        reading = self._engine.execution_options(fabd_reads=True)
+        with self._wrapped(), reading.begin() as connection:
+            return work(connection)
 
     @contextmanager
     def _wrapped(self) -> Iterator[None]:

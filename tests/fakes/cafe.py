@@ -16,7 +16,8 @@ from fabd.model import Meter, PositionUnit, Program, UsageCurve
 from fabd.queue import files, intake, rows, show, standing
 from fabd.queue.dispatcher import Dispatcher
 from fabd.queue.house import Caller, House, Wish
-from fabd.queue.worker import Worker, recover
+from fabd.queue.recovery import recover
+from fabd.queue.worker import Worker
 from fabd.store import Store
 from fabd.tasks import end, own
 from fabd.views import EntryView, JobView, MachineView
@@ -63,19 +64,18 @@ class Cafe:
         await self.house.store.transaction(lambda c: recover(c, self.house.config, adopting))
         await self.house.store.transaction(lambda c: ledger.open_book(c, "test", now()))
         for machine in self.house.config.machines:
-            self.house.workers[machine.id] = worker = await self._worker(machine.id)
+            self.house.workers[machine.id] = worker = self._worker(machine.id)
             self.tasks.append(own(worker.work(), f"work {machine.id}"))
         self.tasks.append(own(Dispatcher(self.house).work(), "dispatcher"))
         for machine in self.house.config.machines:
             if self.benches[machine.id].plugged:
                 await self.house.workers[machine.id].session.here()
 
-    async def _worker(self, machine_id: str) -> Worker:
+    def _worker(self, machine_id: str) -> Worker:
         machine = standing.configured(self.house.config, machine_id)
-        found = await self.house.store.read(lambda c: standing.look(c, self.house.config, machine))
         driver = ScriptedAdopter if self.adopts else Scripted
         build = partial(driver, Scripted.Config(), self.benches[machine_id])
-        return Worker(self.house, machine, driver, build, time_scale=self.time_scale, owes_stop=found.owes_stop)
+        return Worker(self.house, machine, driver, build, time_scale=self.time_scale)
 
     async def close(self) -> None:
         """SIGTERM."""

@@ -1,6 +1,5 @@
 """The router: pure, so it is tried on whatever hypothesis can think of."""
 
-from datetime import UTC, datetime, timedelta
 from random import Random
 
 from hypothesis import given
@@ -9,7 +8,6 @@ from hypothesis import strategies as st
 from fabd.model import Message
 from fabd.queue.router import Spot, WaitingJob, route
 
-OPENING = datetime(2026, 1, 10, 14, 0, tzinfo=UTC)
 BUSY = Message(code="route-machine-busy", params={"machine": "x"})
 
 
@@ -21,7 +19,6 @@ def a_job(number: int, **changes: object) -> WaitingJob:
         "material": "pla",
         "machine_wanted": None,
         "priority": 0,
-        "submitted_at": OPENING + timedelta(minutes=number),
     }
     return WaitingJob(**(values | changes))  # type: ignore[arg-type]
 

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -58,6 +59,15 @@ def test_a_code_is_said_in_words(capsys: pytest.CaptureFixture[str]) -> None:
     logs.set_up(json=False)
     structlog.get_logger().warning("till-unknown", till="bar")
     assert "The till bar acknowledges entries, but" in capsys.readouterr().err
+
+
+def test_a_file_takes_them_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with (tmp_path / "log").open("w+") as stream:
+        logs.set_up(stream=stream)
+        structlog.get_logger().info("kept")
+        stream.seek(0)
+        assert json.loads(stream.read())["event"] == "kept"
+    assert capsys.readouterr().err == ""
 
 
 def test_what_reads_is_found_out(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from fabd.metering import ledger, usage_event
-from fabd.reporting.acks import Acknowledgements
+from fabd.reporting.acks import MOST_TILLS, Acknowledgements
 from fabd.reporting.feed import UsageFeed
 from fabd.reporting.mqtt import Connection
 from fabd.reporting.replay import Replays
@@ -267,6 +267,21 @@ async def test_an_acknowledgement_is_never_taken_back(store: Store, broker: Mosq
                 ack = {"ledger": head.book, "seq": seq}
                 await somebody.publish(f"{ROOT}/usage/ack/{name}", json.dumps(ack), qos=1, retain=True)
             await until_async(partial(_is, store, known))
+
+
+async def test_strangers_cannot_fill_the_store_with_tills(
+    store: Store, broker: Mosquitto, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await write_entries(store, 1)
+    head = await store.read(ledger.head)
+    assert head is not None
+    async with client(broker.port) as somebody:
+        for number in range(MOST_TILLS + 5):
+            ack = json.dumps({"ledger": head.book, "seq": 1})
+            await somebody.publish(f"{ROOT}/usage/ack/till-{number}", ack, qos=1, retain=True)
+        async with feeding(store, broker):
+            await until(lambda: _said(capsys, "till-too-many"))
+    assert len(await acknowledged(store)) == MOST_TILLS
 
 
 async def test_a_till_that_is_not_named_does_not_count_where_others_are(

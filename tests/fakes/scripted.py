@@ -25,6 +25,8 @@ class Bench:
     run: Run = ends_well
     plugged: bool = True
     stop_fails: bool = False
+    fails: Exception | None = None
+    """What pausing and resuming raise."""
     against: Sequence[Message] = ()
     seen: list[str] = field(default_factory=list)
     final: Reading = Reading(phase=Phase.IDLE)
@@ -70,11 +72,11 @@ class Scripted:
         await self.bench.run(self, attempt)
 
     async def pause(self) -> None:
-        self._check()
+        self._obey()
         self.bench.seen.append("pause")
 
     async def resume(self) -> None:
-        self._check()
+        self._obey()
         self.bench.seen.append("resume")
 
     async def stop(self) -> None:
@@ -83,6 +85,11 @@ class Scripted:
         if self.bench.stop_fails:
             raise LinkLost("wire-hung-up", wire="bench")
         self.bench.seen.append("stop")
+
+    def _obey(self) -> None:
+        self._check()
+        if self.bench.fails is not None:
+            raise self.bench.fails
 
     def _check(self) -> None:
         if not self.bench.plugged:

@@ -18,8 +18,12 @@ def test_every_state_can_be_reached_from_a_new_job_and_an_ended_job_only_begins_
         fresh = {to for state in fresh for to in MOVES[state]} - reached
         reached |= fresh
     assert reached == set(JobState)
-    for state in ENDED:
+    for state in ENDED - {JobState.COMPLETED}:
         assert MOVES[state] & OPEN == {JobState.PENDING}
+
+
+def test_what_is_completed_never_begins_again() -> None:
+    assert MOVES[JobState.COMPLETED] == {JobState.ABORTED}
 
 
 def test_a_job_never_begins_to_run_but_from_pending_or_from_a_pause() -> None:

@@ -14,6 +14,7 @@ demo: $(VENV)/.demo-installed
 
 test: $(VENV)/.dev-installed
 	@tools/install-components
+	@tools/install-octoprint .octoprint
 	$(BIN)/pytest $(PYTEST_ARGS)
 
 check: lint
@@ -41,7 +42,7 @@ constraints:
 	rm -rf $(VENV)-fresh
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .octoprint build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find fabd tests -name __pycache__ -prune -exec rm -rf {} +
 	find fabd/locale -name '*.mo' -delete
 

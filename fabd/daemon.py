@@ -218,6 +218,7 @@ def _signals(meanings: Mapping[signal.Signals, asyncio.Event]) -> Iterator[None]
     try:
         yield
     finally:
+        signal.pthread_sigmask(signal.SIG_BLOCK, meanings)  # all is safe, and the exit code shall say so
         for number in meanings:
             loop.remove_signal_handler(number)
 

@@ -5,6 +5,7 @@
     FabdError
     ├── LinkLost            nobody: the session reconnects and tries again
     ├── MachineFault        a person at the machine
+    │   └── JobLost         and a person who decides whether the job is made again
     ├── JobRejected         the submitter: another file, other options
     ├── Refused             the caller of the API or the command line
     │   ├── NotFound        it named something that does not exist
@@ -40,6 +41,10 @@ class LinkLost(FabdError):
 
 class MachineFault(FabdError):
     """The machine itself says no. A person must go and look; the message says what for."""
+
+
+class JobLost(MachineFault):
+    """The machine does not have the job, or not any more, and cannot say what became of it. The job waits, held."""
 
 
 class JobRejected(FabdError):

@@ -105,6 +105,9 @@ class PositionUnit(StrEnum):
     STITCHES = "stitches"
 
 
+FOREIGN_JOB = "foreign-job"
+"""The reason of a reading whose machine works on something that is no attempt of ours; IPP has no keyword for that."""
+
 Used = Mapping[Meter, float]
 """Cumulative quantities, each in the unit that its meter names."""
 

@@ -2,9 +2,12 @@
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
+OCTOPRINT = Path(__file__).parents[1] / ".octoprint" / "bin" / "octoprint"
+"""In an environment of its own: see tools/install-octoprint."""
 PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
 """Debian keeps daemons where the path of an ordinary account does not lead."""
 
@@ -18,3 +21,10 @@ def require(name: str) -> str:
     if path is None:
         pytest.skip(f"the real {name} is not installed here")
     return path
+
+
+def require_octoprint() -> str:
+    """The path of the real OctoPrint; skips the test where `tools/install-octoprint .octoprint` has not been run."""
+    if not OCTOPRINT.is_file():
+        pytest.skip("the real OctoPrint is not installed here")
+    return str(OCTOPRINT)

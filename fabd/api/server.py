@@ -69,10 +69,13 @@ async def serving(app: FastAPI, path: Path) -> AsyncIterator["asyncio.Task[None]
 def bound(path: Path) -> Generator[socket.socket, None, None]:
     """A listening socket at `path` with `MODE`, removed at the end; what a dead daemon left there is replaced.
 
+    Its directory is made where it is missing: systemd makes `/run/fabd`, and nobody does elsewhere.
+
     Raises `Conflict` when somebody answers there, `ConfigError` when the path cannot be used.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             _clear(path)
             listener.bind(str(path))
             path.chmod(MODE)  # nobody can connect before `listen`

@@ -105,7 +105,18 @@ def _entry(view: "EntryView") -> "Group":
     from rich.text import Text
 
     data: dict[str, Any] = view.data
-    known = ("job", "attempt", "machine", "member", "payer", "facilitator", "level", "tariff", "outcome", "fault")
+    known = {
+        "job": _("Job"),
+        "attempt": _("Attempt"),
+        "machine": _("Machine"),
+        "member": _("Member"),
+        "payer": _("Payer"),
+        "facilitator": _("Facilitator"),
+        "level": _("Level"),
+        "tariff": _("Tariff"),
+        "outcome": _("Outcome"),
+        "fault": _("Fault"),
+    }
     head = screen.card(
         [
             (_("Entry"), str(view.seq)),
@@ -113,7 +124,7 @@ def _entry(view: "EntryView") -> "Group":
             (_("When"), words.instant(view.time)),
             (_("Ticket"), view.ticket or ""),
             (_("Customer"), view.customer or ""),
-            *((name, _text(data, name)) for name in known),
+            *((label, _text(data, name)) for name, label in known.items()),
             ("id", view.event_id),
             ("prev", _text(data, "prev")),
             ("hash", _text(data, "hash")),

@@ -55,10 +55,10 @@ async def _play(place: Path, screen: Screen, *, keep: bool) -> int:
     config = load_configuration(place)
     till = Till()
     stop = asyncio.Event()
+    _heed_signals(stop)
     async with running(place, config) as daemon:
         assert daemon.connection is not None
         listening = own(till.work(daemon.connection.peer.host, daemon.connection.peer.port), "till")
-        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
         try:
             with Client(config.fabd.api.socket, person=None) as client:
                 screen.opened(place, daemon.connection.address)
@@ -73,6 +73,13 @@ async def _play(place: Path, screen: Screen, *, keep: bool) -> int:
         finally:
             await end(listening)
     return 0 if proof.agrees else 1
+
+
+def _heed_signals(stop: asyncio.Event) -> None:
+    """However it is ended, a closed terminal included, nothing is left behind; under `nohup` it goes on."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
 
 async def _a_day(client: Client, screen: Screen, till: Till) -> Proof:

@@ -31,8 +31,8 @@ class Screen:
         self.say(_("The café opens in {place}; the broker is {broker}.").format(place=place, broker=broker))
 
     def command(self, text: str) -> None:
-        """What somebody would type."""
-        self._console.print(f"$ {text}", style="bold")
+        """What somebody would type, in one line, so that it can be copied."""
+        self._console.print(f"$ {text}", style="bold", soft_wrap=True)
 
     def accepted(self, job: JobView) -> None:
         """What the daemon answered to a file."""
@@ -91,7 +91,7 @@ class Screen:
         if daemon.connection is not None:
             host, port = daemon.connection.peer.host, daemon.connection.peer.port
             self.command(f"mosquitto_sub -h {host} -p {port} -t 'fab/v1/demo/#' -v")
-        self.command(f"curl http://{daemon.metrics}/metrics")
+        self.command(f"curl {daemon.metrics}")
         self.say(_("Its log is {path}.").format(path=place / "fabd.log"))
 
 

@@ -6,8 +6,9 @@ A driver is one class in one file, registered under the entry point group `fabd.
 
 from fabd.drivers.contract import Attempt, Driver
 from fabd.drivers.wire import Wire, check_url, open_wire
-from fabd.errors import JobRejected, LinkLost, MachineFault
+from fabd.errors import JobLost, JobRejected, LinkLost, MachineFault
 from fabd.model import (
+    FOREIGN_JOB,
     Answer,
     Extents,
     Message,
@@ -25,10 +26,12 @@ from fabd.model import (
 )
 
 __all__ = [
+    "FOREIGN_JOB",
     "Answer",
     "Attempt",
     "Driver",
     "Extents",
+    "JobLost",
     "JobRejected",
     "LinkLost",
     "MachineFault",

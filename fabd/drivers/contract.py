@@ -54,9 +54,9 @@ class Driver(Protocol):
     """What the session needs of a driver.
 
     A driver never retries, backs off or reconnects: the session does, for all of them. It raises `LinkLost`
-    (the session reconnects), `MachineFault` (a person must act) or `JobRejected` (the submitter must act);
-    anything else stops this machine, in words, and no other. `pause()` and `stop()` may come while `run()` is
-    anywhere.
+    (the session reconnects), `MachineFault` (a person must act; as `JobLost`, decide about the job too) or
+    `JobRejected` (the submitter must act); anything else stops this machine, in words, and no other. `pause()` and
+    `stop()` may come while `run()` is anywhere.
     """
 
     Config: ClassVar[type[BaseModel]]
@@ -86,7 +86,11 @@ class Driver(Protocol):
         ...
 
     async def read(self) -> Reading:
-        """A snapshot without side effect."""
+        """A snapshot without side effect.
+
+        A machine that works on something that no `run()` of ours began says so: phase and the reason `FOREIGN_JOB`.
+        It is given nothing meanwhile.
+        """
         ...
 
     async def run(self, attempt: Attempt) -> None:

@@ -11,11 +11,12 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar, Self
 
 from fabd.drivers.contract import Attempt
-from fabd.drivers.marlin_config import MarlinConfig, objections
+from fabd.drivers.marlin_config import MarlinConfig
 from fabd.drivers.marlin_lines import is_motion
 from fabd.drivers.marlin_link import MarlinLink
 from fabd.drivers.marlin_program import CHUNK_BYTES, Command, Cutter, prompt_of, refuse_unsendable
 from fabd.drivers.marlin_voice import Voice
+from fabd.drivers.printer_limits import objections
 from fabd.drivers.wire import open_wire
 from fabd.errors import LinkLost
 from fabd.formats.gcode_state import MotionState

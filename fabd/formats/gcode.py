@@ -21,6 +21,7 @@ _CURVE_POINTS = 2_000
 _BINARY = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\r*\n|\r*\Z)")
 _BOM = b"\xef\xbb\xbf"
 _MOVES = (b"G1 ", b"G0 ", b"G2 ", b"G3 ")
+_MOVE_CODES = (b"G0", b"G1", b"G2", b"G3")
 _FILAMENT_TOLERANCE, _TIME_TOLERANCE = 0.05, 0.30
 
 
@@ -86,6 +87,8 @@ class _Reading:
         self._positions = [0]
         self._machine_s = [0.0]
         self._filament_mm = [0.0]
+        self._keeps_m83 = False  # for firmwares where G90 and G91 leave E as M82 or M83 set it
+        self._doubtful = 0  # the line since when firmwares differ in how they read E
 
     @property
     def curve(self) -> UsageCurve:
@@ -122,8 +125,24 @@ class _Reading:
             return
         if command[:3] not in _MOVES:
             check_command(command, line)
+            self._note_mode(code_of(command), line)
+        if self._doubtful and b"E" in command and code_of(command) in _MOVE_CODES:
+            raise JobRejected("gcode-e-doubtful", line=self._doubtful)
         check_move(command, line)
         self.state.feed(command, line)
+
+    def _note_mode(self, code: bytes, line: int) -> None:
+        """Notice a `G90` after `M83`, which makes E absolute in Marlin 2.1 and leaves it relative elsewhere.
+
+        The one is `set_relative_mode` in gcode.h, the other `axis_relative_modes` in the Marlin_main.cpp of Marlin 1
+        and of Prusa's firmware for the MK3.
+        """
+        if code in (b"M82", b"M83"):
+            self._keeps_m83, self._doubtful = code == b"M83", 0
+        elif code == b"G91":
+            self._doubtful = 0
+        elif code == b"G90" and self._keeps_m83:
+            self._doubtful = line
 
     def _point(self, position: int) -> None:
         self._positions.append(position)

@@ -31,7 +31,7 @@ _NOT_UNDERSTOOD = frozenset(
     }
 )  # fmt: skip
 _SUBCODES = re.compile(rb"G92\.1|M862\.[0-9]")
-_HEXADECIMAL = re.compile(rb"[A-Z][ \t]*[-+]?0X")
+_HEXADECIMAL = re.compile(rb"(?!\A)[A-Z][ \t]*[-+]?0X")  # not the code itself: `G0X10`
 
 
 def check_command(command: bytes, line: int) -> None:

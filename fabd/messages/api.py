@@ -28,7 +28,7 @@ SENTENCES: dict[str, str] = {
         "Another process answers on the socket {path}. Stop that daemon first, or set another socket under [api] in fabd.toml."
     ),
     "api-socket-not-usable": N_(
-        "fabd.toml, api.socket: {path} cannot be a socket: {detail}. Its directory must exist and belong to fabd's account, and no other file may stand there."
+        "fabd.toml, api.socket: {path} cannot be a socket: {detail}. Its directory must belong to fabd's account, and no other file may stand there."
     ),
     # the client's end
     "client-no-daemon": N_(

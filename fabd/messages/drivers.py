@@ -35,16 +35,16 @@ SENTENCES: dict[str, str] = {
     "marlin-resend-unknown": N_(
         "The printer asked for line {number}, which was not sent lately: the line is disturbed. Check the USB cable."
     ),
-    "marlin-off-bed": N_(
+    "printer-off-bed": N_(
         "{axis} goes from {low_mm} to {high_mm} mm; this printer has {least_mm} to {most_mm} mm. Move the piece, make it smaller, or slice it for this printer."
     ),
-    "marlin-nozzle-too-hot": N_(
+    "printer-nozzle-too-hot": N_(
         "The file heats the nozzle to {found_c} °C; this printer allows {limit_c} °C. Slice it with another material's profile."
     ),
-    "marlin-bed-too-hot": N_(
+    "printer-bed-too-hot": N_(
         "The file heats the bed to {found_c} °C; this printer allows {limit_c} °C. Slice it with another material's profile."
     ),
-    "marlin-tool-missing": N_(
+    "printer-tool-missing": N_(
         "The file uses tool {tool}; this printer has {tools} tool(s). Slice it for this printer."
     ),
     "marlin-line-too-long": N_(
@@ -59,6 +59,99 @@ SENTENCES: dict[str, str] = {
     "marlin-prompt-filament": N_(
         "The program wants another filament (line {line}). Change it with the printer's own menu, then answer continue."
     ),
+    # printers behind OctoPrint
+    "octoprint-wants-url": N_(
+        "{file}, {key}{item}: found {found}, expected OctoPrint's address as in a browser, without user and password: http://octopi.local."
+    ),
+    "octoprint-wants-path": N_(
+        "{file}, {key}{item}: found {found}, expected a path from the root: /etc/fabd/octoprint.key."
+    ),
+    "octoprint-wants-key": N_(
+        "{file}, {key}{item}: found {found}, expected either api_key or api_key_file. The file may be missing: then fabd asks OctoPrint for a key, and keeps it there."
+    ),
+    "octoprint-key-file-unreadable": N_(
+        "The file {file}, which should hold OctoPrint's key, cannot be read: {detail}. Give it to fabd's account."
+    ),
+    "octoprint-key-file-unwritable": N_(
+        "OctoPrint granted a key, and the file {file} cannot be written: {detail}. Let fabd's account write there; then the key is asked for again."
+    ),
+    "octoprint-key-unconfirmed": N_(
+        "OctoPrint asks whether fabd may use it. Open {url} in a browser, log in, and allow it in the dialogue."
+    ),
+    "octoprint-key-denied": N_(
+        "Somebody denied fabd the use of OctoPrint at {url}, or nobody answered. fabd asks again: allow it in OctoPrint's page."
+    ),
+    "octoprint-key-refused": N_(
+        "OctoPrint at {url} does not take the key. Make another in its settings, under Application Keys, and write it into the configuration or the key's file."
+    ),
+    "octoprint-rights-missing": N_(
+        "The key for OctoPrint at {url} is of a user who may not do everything that is needed: {rights}. Give that user these permissions, in OctoPrint's settings, under Access Control."
+    ),
+    "octoprint-not-allowed": N_(
+        "OctoPrint at {url} does not allow this: {words} Look at its settings, under Access Control and Application Keys."
+    ),
+    "octoprint-too-old": N_("OctoPrint {version} at {url} is too old for fabd. Update it to 1.5 or later."),
+    "octoprint-unreachable": N_(
+        "OctoPrint at {url} cannot be reached: {detail}. Is it switched on, and is the address right? fabd tries again by itself."
+    ),
+    "octoprint-silent": N_(
+        "OctoPrint at {url} did not answer within {limit_s} s. fabd tries again by itself; if that lasts, restart OctoPrint when nothing prints."
+    ),
+    "octoprint-certificate": N_(
+        "The certificate of OctoPrint at {url} is not trusted: {detail}. Where it is of an authority of your own, name that in ca_file."
+    ),
+    "octoprint-redirects": N_(
+        "OctoPrint at {url} sends elsewhere: {target}. Write the address where it really is into the configuration."
+    ),
+    "octoprint-proxy": N_(
+        "The proxy before OctoPrint at {url} answers {status}: {words}. OctoPrint behind it is down or just starting; fabd tries again by itself."
+    ),
+    "octoprint-refuses": N_(
+        "OctoPrint at {url} answers {status}: {words}. Is the address right? More is in OctoPrint's own log."
+    ),
+    "octoprint-not-json": N_(
+        "What answers at {url} is a web page, and not OctoPrint's interface: perhaps a proxy with a login of its own. Write an address into the configuration that leads to OctoPrint itself."
+    ),
+    "octoprint-unreadable": N_(
+        "OctoPrint at {url} said something that fabd does not understand: {detail}. Is it OctoPrint, and is it a version that fabd knows?"
+    ),
+    "octoprint-push-blocked": N_(
+        "OctoPrint at {url} cannot push its news: {detail}. fabd asks every second instead; let the proxy pass websockets."
+    ),
+    "octoprint-push-lost": N_("The connection to OctoPrint at {url} ended: {detail}. fabd connects again by itself."),
+    "octoprint-printer-offline": N_(
+        "OctoPrint at {url} has no connection to its printer: {state}. Switch the printer on, and connect it in OctoPrint's page."
+    ),
+    "octoprint-disk-full": N_(
+        "There is no room for the file on OctoPrint's disk at {url}: {words}. Delete what is not needed there."
+    ),
+    "octoprint-file-in-use": N_(
+        "OctoPrint at {url} uses the file just now: {words} Look what it prints, and let it end or cancel it."
+    ),
+    "octoprint-file-refused": N_("OctoPrint at {url} does not take the file: {words}. Slice it again."),
+    "octoprint-busy": N_(
+        "Somebody began a print in OctoPrint at {url} at the same moment: {file}. When the bed is clear again, release the job."
+    ),
+    "octoprint-not-begun": N_(
+        "OctoPrint at {url} took the file and did not begin to print it: {state}. Look at the printer, then release the job."
+    ),
+    "octoprint-job-lost": N_(
+        "OctoPrint at {url} does not print {file}, and does not know how that ended ({state}): it was restarted in the middle of it, or never got it whole. Look at the bed, then release or cancel the job."
+    ),
+    "octoprint-begun-anew": N_(
+        "Somebody began {file} from the start again in OctoPrint. It was stopped: what was printed until then counts. Look at the bed, then print the job again."
+    ),
+    "octoprint-canceled": N_("{by} cancelled the print in OctoPrint at {url}."),
+    "octoprint-failed": N_("The print failed in OctoPrint at {url}, which says: {words}. Look at the printer."),
+    "octoprint-stopped": N_("The upload to OctoPrint was broken off: the machine was stopped."),
+    "octoprint-stop-unproven": N_(
+        "OctoPrint at {url} did not say within {limit_s} s that the printer rests and its heaters are off ({state}). Look at the printer, and switch it off where it is hot."
+    ),
+    "octoprint-foreign-not-stopped": N_(
+        "OctoPrint at {url} prints {file}, which did not come from here, and fabd does not touch it. Stop it in OctoPrint's page, or at the printer's switch."
+    ),
+    "octoprint-paused-there": N_("Somebody paused the print in OctoPrint. Let it go on there."),
+    "foreign-job": N_("{machine} makes something that was not sent through fabd. It takes no job before that is over."),
     # the cutter
     "cutter-silent": N_(
         "The cutter at {wire} did not answer within {limit_s} s. Is it switched on, and set to the same speed of the line? A cutter that never answers needs the setting readback = none."

@@ -174,6 +174,9 @@ SENTENCES: dict[str, str] = {
     "gcode-not-understood": N_(
         "Line {line} moves the machine in a way that fabd cannot follow, and so cannot measure: {command}. Turn curves and macros off in the slicer, and slice again."
     ),
+    "gcode-e-doubtful": N_(
+        "Since the G90 in line {line}, some printers read lengths of filament as relative and others as absolute. Put M83 (or M82) behind that line in the slicer's start G-code, and slice again."
+    ),
     "gcode-no-moves": N_(
         "The G-code has {lines} line(s), and none of them moves the machine. Export it again from the slicer."
     ),

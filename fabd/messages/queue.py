@@ -45,6 +45,7 @@ SENTENCES: dict[str, str] = {
     "route-machine-away": N_("{machine} is not connected."),
     "route-machine-busy": N_("{machine} is making something else."),
     "route-machine-closed": N_("{machine} is closed."),
+    "route-machine-foreign": N_("{machine} makes something that was not sent through fabd. It is waited for."),
     "route-machine-not-ready": N_("{machine} waits for somebody to clear it and to say: fabd machine ready {machine}."),
     "route-machine-paused": N_("{machine} is paused. Go on with: fabd machine resume {machine}."),
     "route-material-needed": N_("{machine} holds {loaded}; this job wants {wanted}. Load it, then: fabd machine load."),

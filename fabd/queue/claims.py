@@ -11,7 +11,7 @@ from fabd.config import Configuration
 from fabd.config.model import Material
 from fabd.errors import ConfigError, FabdError, StoreError
 from fabd.metering import levels, tariff
-from fabd.model import Fault, JobState, Message
+from fabd.model import FOREIGN_JOB, Fault, JobState, Message
 from fabd.queue import quoting, rows, standing, states
 from fabd.queue.router import Spot, WaitingJob, why_not
 from fabd.queue.terms import LoadedLot, Terms
@@ -101,6 +101,8 @@ def _unavailable(c: Connection, worker: Worker, found: standing.Standing) -> Mes
         return Message(code="route-machine-busy", params=params)
     if found.paused:
         return Message(code="route-machine-paused", params=params)
+    if FOREIGN_JOB in worker.session.reading.reasons:
+        return Message(code="route-machine-foreign", params=params)
     if not found.ready:
         return Message(code="route-machine-not-ready", params=params)
     if found.lot is None:

@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Crew:
+class _Memory:
     """The machines between two reloads, and what each of them objects to in a file, by the file's hash."""
 
     config: Configuration
@@ -35,7 +35,7 @@ class Dispatcher:
 
     def __init__(self, house: House) -> None:
         self._house = house
-        self._crew = _Crew(house.config, house.workers)
+        self._memory = _Memory(house.config, house.workers)
 
     async def work(self) -> None:
         """Dispatch whenever something changed; never returns."""
@@ -51,35 +51,39 @@ class Dispatcher:
     async def dispatch(self) -> None:
         """One round: every job that can go is claimed for its machine; the others know why they wait."""
         house = self._house
-        if self._crew.workers is not house.workers or self._crew.config is not house.config:
-            self._crew = _Crew(house.config, house.workers)
-        crew = self._crew
-        routes, files = await house.store.read(partial(_look, crew=crew))
+        if self._memory.workers is not house.workers or self._memory.config is not house.config:
+            self._memory = _Memory(house.config, house.workers)
+        memory = self._memory
+        routes, files = await house.store.read(partial(_look, memory=memory))
         house.waiting = routes.waiting
         for job_id, machine_id in routes.assigned:
-            worker, unfit = crew.workers[machine_id], crew.unfit[files[job_id]]
-            take = partial(claims.claim, config=crew.config, job_id=job_id, worker=worker, unfit=unfit)
+            worker, unfit = memory.workers[machine_id], memory.unfit[files[job_id]]
+            take = partial(claims.claim, config=memory.config, job_id=job_id, worker=worker, unfit=unfit)
             claimed = await house.store.transaction(take)
             log.info("job claimed" if claimed else "job not claimed", job=job_id, machine=machine_id)
 
 
-def _look(c: Connection, crew: _Crew) -> tuple[Routes, dict[int, str]]:
+def _look(c: Connection, memory: _Memory) -> tuple[Routes, dict[int, str]]:
     """Where the waiting jobs could go now; with the hash of each one's file."""
     waiting = rows.waiting_jobs(c)
     files = {row.id: row.sha256 for row in waiting}
-    for gone in crew.unfit.keys() - files.values():
-        del crew.unfit[gone]
+    for gone in memory.unfit.keys() - files.values():
+        del memory.unfit[gone]
     for sha256 in dict.fromkeys(files.values()):
-        if sha256 not in crew.unfit:
-            crew.unfit[sha256] = _objections(c, crew.workers, sha256)
-    jobs = [claims.waiting_job(row, crew.unfit[row.sha256]) for row in waiting]
-    spots = [claims.spot(c, crew.config, worker) for worker in crew.workers.values()] if jobs else []
+        if sha256 not in memory.unfit:
+            memory.unfit[sha256] = _objections(c, memory.workers, sha256)
+    jobs = [claims.waiting_job(row, memory.unfit[row.sha256]) for row in waiting]
+    spots = [claims.spot(c, memory.config, worker) for worker in memory.workers.values()] if jobs else []
     return route(jobs, spots), files
 
 
 def _objections(c: Connection, workers: Mapping[str, Worker], sha256: str) -> Mapping[str, Message]:
     """For each machine that cannot make this file, the first reason why."""
-    program = rows.program_of(c, sha256)
+    try:
+        program = rows.program_of(c, sha256)
+    except ValueError as error:  # what another fabd wrote, say: one file that cannot be read holds up no other
+        log.exception("a stored program cannot be read", sha256=sha256)
+        return dict.fromkeys(workers, Message(code="job-cannot-begin", params={"detail": repr(error)}))
     assert program is not None, "a job is written in the same transaction as its program"
     objections = {
         name: worker.objections(program) for name, worker in workers.items() if program.format in worker.driver.accepts

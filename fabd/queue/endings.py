@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from fabd.errors import FabdError, JobRejected
+from fabd.errors import FabdError, JobLost, JobRejected
 from fabd.model import Fault, JobState, Message, Outcome
 
 log = structlog.get_logger(__name__)
@@ -45,6 +45,8 @@ def of_error(error: BaseException) -> Ending:
     """The member's fault where the file cannot be made, else the machine's."""
     if isinstance(error, JobRejected):
         return _aborted(error.message, Fault.MEMBER, JobState.ABORTED)
+    if isinstance(error, JobLost):
+        return _aborted(error.message, Fault.MACHINE, JobState.HELD)
     if isinstance(error, FabdError):
         return _aborted(error.message, Fault.MACHINE, JobState.ABORTED)
     log.error("attempt failed by a mistake of ours", exc_info=error)

@@ -132,6 +132,7 @@ def _write_job(
         raise NotAllowed(first.code, **first.params)
     tariff.guard(c, terms.tariff, now())
     state, released_by, reasons = _beginning(quoted, terms, caller)
+    material = quoted.material if wish.material is None else material_called(config, wish.material).id
     rows.keep_program(c, program)
     made = c.execute(
         job.insert().values(
@@ -144,7 +145,7 @@ def _write_job(
             member=wish.member,
             payer=wish.payer,
             machine_wanted=wish.machine,
-            material_wanted=quoted.material if wish.material is None else material_called(config, wish.material).id,
+            material_wanted=material,
             copies=wish.copies,
             copies_done=0,
             priority=0,
@@ -159,16 +160,17 @@ def _write_job(
     )
     assert made.inserted_primary_key is not None
     job_id: int = made.inserted_primary_key[0]
+    _reserve(c, job_id, wish.member, quoted)
+    return job_id
+
+
+def _reserve(c: Connection, job_id: int, member: str | None, quoted: QuoteView) -> None:
+    quantities = {line.meter: line.qty for line in quoted.lines}
     c.execute(
         reservation.insert().values(
-            job=job_id,
-            member=wish.member,
-            kind=quoted.kind,
-            quantities=_quantities(quoted),
-            expires_at=now() + RESERVED,
+            job=job_id, member=member, kind=quoted.kind, quantities=quantities, expires_at=now() + RESERVED
         )
     )
-    return job_id
 
 
 def _asked_by(caller: Caller, quoted: QuoteView, terms: Terms) -> QuoteView:
@@ -186,7 +188,3 @@ def _beginning(quoted: QuoteView, terms: Terms, caller: Caller) -> tuple[JobStat
     if quoted.verdict == "ask":
         return JobState.HELD, None, (Message(code="job-needs-release", params={"level": quoted.level_label}),)
     return JobState.PENDING, None if terms.level.who_starts == "self" else caller.described, ()
-
-
-def _quantities(quoted: QuoteView) -> dict[str, str]:
-    return {line.meter: line.qty for line in quoted.lines}

@@ -11,7 +11,7 @@ from fabd.errors import NotFound
 from fabd.model import JobState, Message, Program
 from fabd.queue.says import to_json
 from fabd.store import Connection
-from fabd.store.schema import attempt, job, program
+from fabd.store.schema import attempt, attempt_is_open, job, program
 
 _PROGRAM: TypeAdapter[Program] = TypeAdapter(Program)
 MOST_VALUES = 500
@@ -79,12 +79,12 @@ def batched(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
 
 def open_attempts(c: Connection) -> list[Any]:
     """All attempts that are under way."""
-    return list(c.execute(sa.select(attempt).where(attempt.c.state != "ended")))
+    return list(c.execute(sa.select(attempt).where(attempt_is_open)))
 
 
 def open_attempt_of(c: Connection, job_id: int) -> Any:
     """The attempt under way of a job that is under way: there is exactly one."""
-    return c.execute(sa.select(attempt).where(attempt.c.job == job_id, attempt.c.state != "ended")).one()
+    return c.execute(sa.select(attempt).where(attempt.c.job == job_id, attempt_is_open)).one()
 
 
 def job_of_attempt(c: Connection, attempt_id: int) -> int:

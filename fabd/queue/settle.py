@@ -1,5 +1,6 @@
 """The end of an attempt: one transaction closes it, moves its job, posts the charge, and asks for a clear bed."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -7,7 +8,7 @@ import structlog
 
 from fabd.clock import now
 from fabd.config import Configuration
-from fabd.config.model import Machine
+from fabd.config.model import Charged, Machine, Material
 from fabd.errors import StoreError
 from fabd.metering import ledger, levels, members, meter, tariff
 from fabd.model import Fault, JobState, Message, Meter, Method, Outcome, Phase, Prompt, Reading
@@ -66,19 +67,7 @@ def charge_for(c: Connection, config: Configuration, attempt_id: int) -> ledger.
     reading = None if row.reading is None else reading_from_json(row.reading)
     measured = {} if reading is None else meter.billable(reading.used, reading.method, loaded.material)
     charged = levels.charged_for(terms.level, Outcome(row.outcome), Fault(row.fault))
-    before = ledger.charged_before(c, row.job, row.number)
     stands = ledger.standing(c, attempt_id)
-    lines = tariff.price(
-        terms.tariff,
-        level=terms.level,
-        machine=_machine(config, row),
-        material=loaded.material,
-        quantities=measured,
-        before=before.quantities,
-        first=before.first,
-        charged=charged,
-        locale=config.fabd.site.locale,
-    )
     return ledger.Charge(
         job=row.job,
         attempt_id=attempt_id,
@@ -94,11 +83,34 @@ def charge_for(c: Connection, config: Configuration, attempt_id: int) -> ledger.
         fault=Fault(row.fault),
         charged=charged,
         measured=measured,
-        lines=lines,
+        lines=_lines(c, config, row, terms, loaded.material, measured, charged),
         revision=1 if stands is None else stands.revision + 1,
         material=loaded.material.id,
         lot=loaded.lot,
         material_is_default=loaded.is_default,
+    )
+
+
+def _lines(
+    c: Connection,
+    config: Configuration,
+    row: Any,
+    terms: Terms,
+    material: Material,
+    measured: Mapping[Meter, meter.Measured],
+    charged: Charged,
+) -> tuple[tariff.Line, ...]:
+    before = ledger.charged_before(c, row.job, row.number)
+    return tariff.price(
+        terms.tariff,
+        level=terms.level,
+        machine=_machine(config, row),
+        material=material,
+        quantities=measured,
+        before=before.quantities,
+        first=before.first,
+        charged=charged,
+        locale=config.fabd.site.locale,
     )
 
 

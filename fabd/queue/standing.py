@@ -13,7 +13,7 @@ from fabd.model import Message
 from fabd.queue.says import from_json
 from fabd.queue.terms import LoadedLot
 from fabd.store import Connection
-from fabd.store.schema import attempt, machine
+from fabd.store.schema import attempt, attempt_is_open, machine
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,4 +62,4 @@ def write(c: Connection, machine_id: str, **values: object) -> None:
 
 def open_attempt(c: Connection, machine_id: str) -> sa.Row[tuple[object, ...]] | None:
     """The attempt that a machine has under way, as its row; `None` when it has none."""
-    return c.execute(sa.select(attempt).where(attempt.c.machine == machine_id, attempt.c.state != "ended")).first()
+    return c.execute(sa.select(attempt).where(attempt.c.machine == machine_id, attempt_is_open)).first()

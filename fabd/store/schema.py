@@ -136,6 +136,8 @@ attempt = sa.Table(
     sa.Column("fault", sa.String, nullable=False),
     sa.UniqueConstraint("job", "number"),
 )
+attempt_is_open = attempt.c.state != sa.literal("ended", literal_execute=True)
+"""Written out in each query, not bound: only so is the index used, and years of ended attempts cost nothing."""
 sa.Index(  # whatever goes wrong, a machine has one open attempt at most
     "uq_attempt_open",
     attempt.c.machine,
@@ -160,7 +162,7 @@ prompt = sa.Table(
     "prompt",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("machine", sa.String, nullable=False, index=True),
+    sa.Column("machine", sa.String, nullable=False),
     sa.Column("attempt", sa.ForeignKey("attempt.id")),
     sa.Column("key", sa.String, nullable=False),
     sa.Column("code", sa.String, nullable=False),
@@ -172,6 +174,12 @@ prompt = sa.Table(
     sa.Column("answered_by", sa.String),
     sa.Column("answered_at", Instant),  # set without an answer: withdrawn, the attempt ended
     sa.UniqueConstraint("attempt", "key"),
+)
+sa.Index(  # what waits is asked for often, what was answered almost never
+    "ix_prompt_open",
+    prompt.c.machine,
+    sqlite_where=prompt.c.answered_at.is_(None),
+    postgresql_where=prompt.c.answered_at.is_(None),
 )
 
 # --- how much ----------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from fabd.drivers import Driver, Extents, LinkLost, Method, Phase
+from fabd.drivers import Driver, Extents, LinkLost, Meter, Method, Phase
 from fabd.testing.bench import BenchAttempt, DriverCase, SimulatedSide
 from fabd.testing.observed import REPORTS_S, agrees, left, never_falls, over, until_at_work
 from fabd.testing.plugin import cases_of_options
@@ -125,9 +125,7 @@ def test_a_second_attempt_begins_at_zero(case: DriverCase) -> None:
             await driver.run(second)
             assert second.readings[0].position == 0
             assert not any(second.readings[0].used.values())
-            assert first.last is not None
-            assert second.last is not None
-            assert second.last.used == pytest.approx(first.last.used)
+            assert _material(second) == pytest.approx(_material(first))
 
     _on_bench(case, make_two())
 
@@ -265,6 +263,12 @@ def test_an_owed_stop_is_delivered_by_a_new_connection(case: DriverCase, side: S
             assert side.is_safe(side.machine)
 
     _on_bench(case, lose_and_find())
+
+
+def _material(attempt: BenchAttempt) -> dict[Meter, float]:
+    """What an attempt used, but for the time: no machine takes exactly the same twice."""
+    assert attempt.last is not None
+    return {meter: quantity for meter, quantity in attempt.last.used.items() if meter is not Meter.MACHINE_S}
 
 
 Act = Callable[[Driver, "asyncio.Task[None]", BenchAttempt], Awaitable[None]]

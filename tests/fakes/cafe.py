@@ -66,10 +66,22 @@ class Cafe:
         for machine in self.house.config.machines:
             self.house.workers[machine.id] = worker = self._worker(machine.id)
             self.tasks.append(own(worker.work(), f"work {machine.id}"))
-        self.tasks.append(own(Dispatcher(self.house).work(), "dispatcher"))
+        self.dispatch()
         for machine in self.house.config.machines:
             if self.benches[machine.id].plugged:
                 await self.house.workers[machine.id].session.here()
+
+    def dispatch(self) -> Dispatcher:
+        """Let a dispatcher work."""
+        dispatcher = Dispatcher(self.house)
+        self.tasks.append(own(dispatcher.work(), "dispatcher"))
+        return dispatcher
+
+    async def stop_dispatching(self) -> None:
+        """Nothing is claimed any more, but what the test claims."""
+        (task,) = (task for task in self.tasks if task.get_name() == "dispatcher")
+        self.tasks.remove(task)
+        await end(task)
 
     def _worker(self, machine_id: str) -> Worker:
         machine = standing.configured(self.house.config, machine_id)

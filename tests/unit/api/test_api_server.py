@@ -70,8 +70,15 @@ def test_a_file_is_never_taken_for_a_socket(path: Path) -> None:
     assert path.read_text() == "somebody's notes"
 
 
-@pytest.mark.parametrize("name", ["missing/fabd.sock", "n" * 120])
+def test_the_directory_of_the_socket_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "run" / "fabd" / "fabd.sock"
+    with bound(path):
+        assert path.is_socket()
+
+
+@pytest.mark.parametrize("name", ["notes/fabd.sock", "n" * 120])
 def test_a_path_that_cannot_be_used_is_told(tmp_path: Path, name: str) -> None:
+    (tmp_path / "notes").write_text("a file, not a directory")
     with pytest.raises(ConfigError, match="cannot be a socket"), bound(tmp_path / name):
         pass
 

@@ -82,6 +82,7 @@ def test_a_job_is_made_and_ends_with_its_price(at: Fabd) -> None:
     assert "Job 1: " in told.err
     assert [entry["data"]["job"] for entry in data(at("usage", "list", "--json"))] == ["1"]
     assert price in at("usage", "show", "1").out
+    assert "\nPayeur " in at("usage", "show", "1", FABD_LANG="fr").out
     assert at("usage", "verify").out.startswith("The ledger is whole: 1 entry.")
     assert [json.loads(line)["seq"] for line in at("usage", "export").out.splitlines()] == [1]
 

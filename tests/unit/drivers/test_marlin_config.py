@@ -58,9 +58,9 @@ def test_a_larger_bed_is_declared(program: Program) -> None:
     ("needs", "expected"),
     [
         (Needs(nozzle_c=285, bed_c=120, tools=(0,)), []),
-        (Needs(nozzle_c=290), ["marlin-nozzle-too-hot"]),
-        (Needs(bed_c=121), ["marlin-bed-too-hot"]),
-        (Needs(tools=(0, 1)), ["marlin-tool-missing"]),
+        (Needs(nozzle_c=290), ["printer-nozzle-too-hot"]),
+        (Needs(bed_c=121), ["printer-bed-too-hot"]),
+        (Needs(tools=(0, 1)), ["printer-tool-missing"]),
     ],
 )
 def test_what_the_machine_does_not_have(program: Program, needs: Needs, expected: list[str]) -> None:

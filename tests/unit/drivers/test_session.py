@@ -20,6 +20,7 @@ from fabd.model import (
     Program,
     Prompt,
     Reading,
+    Temperature,
     UsageCurve,
 )
 from fabd.tasks import end, own
@@ -157,6 +158,53 @@ async def test_a_stop_that_could_not_be_delivered_is_owed_and_goes_first_on_reco
         await session.here()
         assert bench.seen == ["connect", "run", "leave", "connect", "stop"]
         assert not session.owes_stop
+
+
+async def test_a_stop_that_fails_after_a_cancel_goes_first_over_a_fresh_connection() -> None:
+    bench, slot = Bench(run=for_ever, stop_fails=True), Slot()
+    async with kept(bench) as session:
+        await session.here()
+        run = own(session.run(slot, leave_running=lambda _error: False), "run")
+        await until(lambda: slot.last is not None)
+        await end(run)
+        assert session.owes_stop
+        assert not session.connected
+        with pytest.raises(LinkLost):
+            await session.run(slot, leave_running=lambda _error: False)
+        bench.stop_fails = False
+        await session.here()
+        assert bench.seen[-3:] == ["leave", "connect", "stop"]
+        assert session.connected
+
+
+async def test_a_machine_that_is_lost_is_not_shown_as_it_was() -> None:
+    bench = Bench(final=Reading(phase=Phase.IDLE, temperatures=(Temperature(name="bed", current_c=60, target_c=60),)))
+    async with kept(bench) as session:
+        await session.here()
+        assert session.reading.temperatures
+        bench.plugged = False
+        await until(lambda: not session.connected)
+        assert session.reading.temperatures == ()
+
+
+async def test_a_machine_that_connects_and_answers_nothing_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Silent(Scripted):
+        async def read(self) -> Reading:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    monkeypatch.setattr(session_module, "SILENCE_S", 0.01)
+    session = Session("mk4", partial(Silent, Scripted.Config(), Bench()))
+    keeper = own(session.keep(), "keep")
+    await until(lambda: session.trouble is not None and session.trouble.code == "machine-silent")
+    assert not session.connected
+    await end(keeper)
+
+
+async def test_a_session_that_has_ended_is_not_connected() -> None:
+    async with kept(Bench()) as session:
+        await session.here()
+    assert not session.connected
 
 
 async def test_a_stop_that_was_owed_from_before_goes_before_anything_else() -> None:

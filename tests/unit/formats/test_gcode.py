@@ -197,6 +197,8 @@ def test_same_program_written_otherwise(same: bytes) -> None:
         (SMALL + b"M104.1 S300\n", "gcode-not-understood", 6),
         (SMALL + b"M605 S2\n", "gcode-not-understood", 6),
         (SMALL + b"G1 E0X10\n", "gcode-unreadable", 6),
+        (SMALL + b"G90\nG1 X10\nG1 X20 E1\n", "gcode-e-doubtful", 6),
+        (SMALL + b"G91\nG1 E1\nG90\nG1X20E1\n", "gcode-e-doubtful", 8),
         (SMALL + b"g1 e 0x10\n", "gcode-unreadable", 6),
         (SMALL + b"\n\nN4 G92 E1*67\n", "gcode-checksum", 8),
     ],
@@ -204,6 +206,17 @@ def test_same_program_written_otherwise(same: bytes) -> None:
 def test_refusals_name_the_line(data: bytes, code: str, line: int) -> None:
     message = refusal_of(data).message
     assert (message.code, message.params["line"]) == (code, line)
+
+
+@pytest.mark.parametrize(
+    "end", [b"G90\nG1 X5\n", b"G90\nM83\nG1 E1\n", b"M82\nG91\nG90\nG1 E1\n", b"G90\nG91\nG1 E1\n"]
+)
+def test_modes_that_all_machines_read_alike_pass(end: bytes) -> None:
+    assert program_of(SMALL + end).curve.total[Meter.FILAMENT_MM] >= 2
+
+
+def test_a_code_of_zero_before_an_x_is_no_hexadecimal_number() -> None:
+    assert program_of(SMALL + b"G0X30Y10\nG00X40\n").extents == program_of(SMALL + b"G0 X30 Y10\nG0 X40\n").extents
 
 
 @pytest.mark.parametrize("data", [b"", b"\n\n", b"; only a comment\n", b"M104 S200\nM104 S0\n", b"G28\n"])

@@ -1,18 +1,18 @@
 """Between the router's answer and the claim the world may change; and one job's trouble is not that of the others."""
 
 import asyncio
-import time
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from fabd.clock import now
-from fabd.drivers import Attempt, Message, Program, Reading
+from fabd.drivers import Attempt, Message, Phase, Program, Reading
 from fabd.metering import members
 from fabd.model import JobState
-from fabd.queue import claims, commands, rows, show
+from fabd.queue import claims, commands
 from fabd.queue.house import Wish
+from fabd.store import Connection
 from fakes.cafe import LEA, Cafe, cafe
 from fakes.scripted import Bench, Scripted, ends_well
 from unit.queue.test_life_of_a_job import KEYRING
@@ -30,7 +30,7 @@ async def waiting(c: Cafe) -> None:
     """A job that could go but for the dispatcher, which has gone home."""
     await c.member("alice", "autonomous")
     await commands.ready(c.house, "mk4", LEA)
-    await c.tasks_end("dispatcher")
+    await c.stop_dispatching()
     await c.send(Wish(title="x", member="alice", material="pla"))
 
 
@@ -69,8 +69,8 @@ async def test_a_stop_that_was_owed_before_does_not_reach_what_is_claimed_now(tm
         assert await c.house.store.read(_owed) == [False]
 
 
-def _owed(c: object) -> list[bool]:
-    return [bool(row.owes_stop) for row in c.exec_driver_sql("SELECT owes_stop FROM machine")]  # type: ignore[attr-defined]
+def _owed(c: Connection) -> list[bool]:
+    return [bool(row.owes_stop) for row in c.exec_driver_sql("SELECT owes_stop FROM machine")]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ async def test_a_job_that_cannot_begin_waits_for_a_person_and_the_others_go_on(
     tmp_path: Path, damage: str, code: str
 ) -> None:
     async with cafe(tmp_path, clears_itself=True) as c:
-        await c.tasks_end("dispatcher")
+        await c.stop_dispatching()
         await c.member("alice", "autonomous")
         await c.send(KEYRING)
         await c.house.store.transaction(
@@ -98,6 +98,18 @@ async def test_a_job_that_cannot_begin_waits_for_a_person_and_the_others_go_on(
         assert held.attempts == ()
         await c.house.store.transaction(lambda conn: conn.exec_driver_sql("DELETE FROM tariff_used"))
         await c.send(Wish(title="y"))
+        await c.until(lambda job: job.state is JobState.COMPLETED, 2)
+
+
+async def test_a_stored_program_that_cannot_be_read_holds_up_no_other_job(tmp_path: Path) -> None:
+    async with cafe(tmp_path, clears_itself=True) as c:
+        await c.stop_dispatching()
+        await c.send(Wish(title="x"))
+        await c.house.store.transaction(lambda conn: conn.exec_driver_sql("UPDATE program SET program = '{}'"))
+        c.dispatch()
+        waiting = await c.until(lambda job: bool(job.reasons))
+        assert [say.code for say in waiting.reasons] == ["job-cannot-begin"]
+        await c.send(Wish(title="y"), content=b"another")
         await c.until(lambda job: job.state is JobState.COMPLETED, 2)
 
 
@@ -139,24 +151,12 @@ async def test_a_driver_that_cannot_estimate_runs_and_nobody_is_told_what_is_lef
 
 async def test_what_the_dispatcher_remembers_of_files_goes_with_the_jobs(tmp_path: Path) -> None:
     async with cafe(tmp_path) as c:
-        await c.tasks_end("dispatcher")
+        await c.stop_dispatching()
         dispatcher = c.dispatch()
         await c.send(Wish(title="x"))
         await c.until(lambda job: bool(job.reasons))
-        assert len(dispatcher._crew.unfit) == 1
+        assert len(dispatcher._memory.unfit) == 1
         await commands.cancel(c.house, "1", LEA)
         await c.send(Wish(title="y"), content=b"another")
         await c.until(lambda job: bool(job.reasons), 2)
-        assert len(dispatcher._crew.unfit) == 1
-
-
-async def test_a_thousand_waiting_jobs_are_one_look_and_do_not_hold_up_the_loop(tmp_path: Path) -> None:
-    async with cafe(tmp_path) as c:
-        await c.send(Wish(title="x"))
-        await c.house.store.transaction(_a_thousand_more)
-        await c.until(lambda job: bool(job.reasons), 1000)
-        assert len(c.house.waiting) == 1001
-        assert len(await show.jobs(c.house, everything=True)) == 1001
-        statements: list[str] = []
-        await c.house.store.read(lambda conn: _count(conn, statements, lambda: rows.waiting_jobs(conn)))
-        assert len(statements) == 1
+        assert len(dispatcher._memory.unfit) == 1

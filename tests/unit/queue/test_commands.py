@@ -203,6 +203,7 @@ async def test_a_resume_that_failed_can_be_tried_again(tmp_path: Path) -> None:
         await commands.resume(c.house, "mk4", LEA)
         await c.until(lambda job: [say.code for say in job.reasons] == ["wire-hung-up"])
         gate.go_on.set()
+        await asyncio.sleep(0.1)
         assert (await c.job()).state is JobState.STOPPED
         bench.fails = None
         await commands.resume(c.house, "mk4", LEA)

@@ -1,9 +1,11 @@
 """The store on a real SQLite file: transactions, readers, the lock, migrations."""
 
 import asyncio
+import resource
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,10 +19,10 @@ from alembic.script import ScriptDirectory
 from fabd.clock import now
 from fabd.errors import StoreError
 from fabd.store import Connection, Store, migrate
-from fabd.store.schema import member, metadata
+from fabd.store.schema import attempt, attempt_is_open, member, metadata, prompt
 
 
-def add(name: str) -> object:
+def add(name: str) -> Callable[[Connection], object]:
     values = {"id": name, "pseudonym": f"m_{name}", "facilitator": False, "created_at": now()}
     return lambda c: c.execute(member.insert().values(**values))
 
@@ -38,7 +40,7 @@ def store(tmp_path: Path):  # type: ignore[no-untyped-def]
 
 async def test_a_transaction_that_raises_leaves_nothing(store: Store) -> None:
     def half(c: Connection) -> None:
-        add("alice")(c)  # type: ignore[operator]
+        add("alice")(c)
         raise RuntimeError("power cut")
 
     with pytest.raises(RuntimeError, match="power cut"):
@@ -53,7 +55,7 @@ async def test_a_cancelled_transaction_knows_its_outcome_first(store: Store) -> 
     def slow(c: Connection) -> None:
         loop.call_soon_threadsafe(begun.set)
         asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result()
-        add("alice")(c)  # type: ignore[operator]
+        add("alice")(c)
 
     task = asyncio.create_task(store.transaction(slow))
     await begun.wait()
@@ -79,7 +81,7 @@ async def test_a_reader_sees_one_snapshot_and_delays_no_writer(store: Store) -> 
 
     reading = asyncio.create_task(store.read(long_read))
     await begun.wait()
-    await store.transaction(add("alice"))  # type: ignore[arg-type]
+    await store.transaction(add("alice"))
     go_on.set()
     assert await reading == ([], [])
     assert await store.read(names) == ["alice"]
@@ -92,8 +94,53 @@ async def test_whoever_waits_for_a_change_is_woken_by_a_commit_and_not_by_a_fail
         await store.transaction(lambda c: c.execute(member.insert().values(id=None)))
     await asyncio.sleep(0)
     assert not waiting.done()
-    await store.transaction(add("alice"))  # type: ignore[arg-type]
+    await store.transaction(add("alice"))
     assert await waiting == seen + 1
+
+
+async def test_a_commit_whose_asker_was_cancelled_wakes_whoever_waits(store: Store) -> None:
+    seen = store.version
+    waiting = asyncio.create_task(store.changed(seen))
+    asking = asyncio.create_task(store.transaction(add("alice")))
+    await asyncio.sleep(0)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert await store.read(names) == ["alice"]
+    async with asyncio.timeout(10):
+        assert await waiting == seen + 1
+
+
+async def test_a_disk_that_does_not_take_it_is_said_in_words(store: Store, tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))  # as a full disk: SQLite can write no further
+    try:
+        with pytest.raises(StoreError) as failed:
+            await store.transaction(add("alice"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert failed.value.message.code == "store-failed"
+    assert failed.value.message.params["path"] == str(tmp_path)
+    assert await store.read(names) == []
+    await store.transaction(add("bob"))
+    assert await store.read(names) == ["bob"], "and it goes on once there is room again"
+
+
+async def test_a_statement_that_is_wrong_is_no_trouble_of_the_disk(store: Store) -> None:
+    with pytest.raises(sa.exc.IntegrityError):
+        await store.transaction(lambda c: c.execute(member.insert().values(id=None)))
+
+
+async def test_a_store_that_cannot_be_used_is_not_called_damaged(tmp_path: Path) -> None:
+    (tmp_path / "fabd.sqlite3").mkdir()
+    with pytest.raises(StoreError) as failed:
+        Store.open(tmp_path)
+    assert failed.value.message.code == "store-not-usable"
+    (tmp_path / "fabd.sqlite3").rmdir()
+    (tmp_path / "files").write_text("no directory")
+    with pytest.raises(StoreError) as failed:
+        Store.open(tmp_path)
+    assert failed.value.message.code == "store-not-usable"
 
 
 async def test_a_second_daemon_on_the_same_store_is_refused_in_words(store: Store, tmp_path: Path) -> None:
@@ -183,3 +230,22 @@ asyncio.run(main())
 assert "alembic" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (sa.select(attempt).where(attempt.c.machine == "mk4", attempt_is_open), "uq_attempt_open"),
+        (sa.select(attempt).where(attempt_is_open), "uq_attempt_open"),
+        (sa.select(prompt).where(prompt.c.machine == "mk4", prompt.c.answered_at.is_(None)), "ix_prompt_open"),
+    ],
+)
+async def test_what_is_open_is_found_without_reading_what_is_over(
+    store: Store, query: sa.Select[tuple[object]], index: str
+) -> None:
+    def plan(c: Connection) -> str:
+        compiled = query.compile(c, compile_kwargs={"render_postcompile": True})
+        values = tuple(compiled.params[name] for name in compiled.positiontup or ())
+        return " ".join(row.detail for row in c.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", values))
+
+    assert index in await store.read(plan)

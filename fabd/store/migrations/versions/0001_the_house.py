@@ -198,7 +198,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_prompt")),
         sa.UniqueConstraint("attempt", "key", name=op.f("uq_prompt_attempt_key")),
     )
-    op.create_index(op.f("ix_prompt_machine"), "prompt", ["machine"], unique=False)
+    op.create_index(
+        "ix_prompt_open",
+        "prompt",
+        ["machine"],
+        unique=False,
+        sqlite_where=sa.text("answered_at IS NULL"),
+        postgresql_where=sa.text("answered_at IS NULL"),
+    )
     op.create_table(
         "outbox",
         sa.Column("seq", sa.Integer(), nullable=False),
@@ -211,7 +218,12 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop all tables."""
     op.drop_table("outbox")
-    op.drop_index(op.f("ix_prompt_machine"), table_name="prompt")
+    op.drop_index(
+        "ix_prompt_open",
+        table_name="prompt",
+        sqlite_where=sa.text("answered_at IS NULL"),
+        postgresql_where=sa.text("answered_at IS NULL"),
+    )
     op.drop_table("prompt")
     op.drop_table("entry")
     op.drop_table("reservation")

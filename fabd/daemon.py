@@ -213,14 +213,18 @@ def _signals(meanings: Mapping[signal.Signals, asyncio.Event]) -> Iterator[None]
     A second SIGTERM must not cut short what makes the machines safe.
     """
     loop = asyncio.get_running_loop()
-    for number, event in meanings.items():
-        loop.add_signal_handler(number, event.set)
+
+    def tell(number: int, _frame: object) -> None:
+        loop.call_soon_threadsafe(meanings[signal.Signals(number)].set)
+
+    for number in meanings:
+        signal.signal(number, tell)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_BLOCK, meanings)  # all is safe, and the exit code shall say so
         for number in meanings:
-            loop.remove_signal_handler(number)
+            # All is safe, and the exit code shall say so. The loop's own handlers would leave a moment in which one kills.
+            signal.signal(number, signal.SIG_IGN)
 
 
 async def _reload_on(hang_up: asyncio.Event, daemon: Daemon) -> Never:

@@ -1,7 +1,8 @@
 """Printers with Marlin, line by line: numbered, checksummed, acknowledged.
 
-The end is proven by `M400`: the machine answers it when all moves are over. A program that ends well keeps the heaters
-as its own last lines set them; after every other end `stop()` turns them off. A pause ends the moves under way and
+A program begins on a machine as it is after a reset: the modes and factors that an earlier one left are undone first, or
+its moves and its metering would be wrong. The end is proven by `M400`: the machine answers it when all moves are over.
+After it no heater stays on, whatever the program forgot; after every other end `stop()` turns them off. A pause ends the moves under way and
 keeps the heat, with the head where it is. Temperatures come by `M155`, where the firmware has it, never by asking in
 between; so what `M105` the program has is left out.
 """
@@ -30,6 +31,9 @@ GREET_S = 30.0
 STOP_S = 12.0
 """How long a stop may take: a machine that hears nothing in a heat-up is rather reset, by a new connection."""
 REPORT_S = 0.5
+FRESH = (b"G21", b"G90", b"M82", b"M200 D0", b"M220 S100", b"M221 S100", b"G92 E0")
+"""Millimetres, absolute axes and extruder, no volumetric extrusion, speed and flow at 100 %, extruder at 0: Marlin 2.1
+after a reset (marlinfw.org/docs/gcode), and what `MotionState` begins with."""
 
 
 class Marlin:
@@ -172,6 +176,8 @@ class Marlin:
         turn = link.turn
         await asyncio.to_thread(refuse_unsendable, attempt.file)
         await self._greet(link, turn, limit_s=GREET_S, patient=True)
+        for fresh in (*FRESH, b"T0") if self._config.tools > 1 else FRESH:
+            await link.send(fresh, turn)
         cutter = Cutter()
         with attempt.file.open("rb") as source:
             while chunk := await asyncio.to_thread(source.read, CHUNK_BYTES):
@@ -181,11 +187,19 @@ class Marlin:
         for command in cutter.finish():
             await self._step(attempt, link, turn, command)
             state.feed(command.text, command.line)
+        await self._finish(link, turn)
+        self._position = attempt.program.length
+        attempt.report(self._reading())
+
+    async def _finish(self, link: MarlinLink, turn: int) -> None:
+        """Wait until all moves are over, then see to it that no heater stays on."""
         self._phase = Phase.FINISHING
         await link.send(b"M400", turn)
         await link.send(b"M105", turn)  # answered by temperatures, so that no stray `ok` can pass for the end
-        self._position = attempt.program.length
-        attempt.report(self._reading())
+        if any(heater.target_c > 0 for heater in link.voice.temperatures):
+            for portion in self._heaters_off(link.voice):
+                for command in portion:
+                    await link.send(command, turn)
 
     async def _step(self, attempt: Attempt, link: MarlinLink, turn: int, command: Command) -> None:
         await attempt.gate()

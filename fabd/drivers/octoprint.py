@@ -214,13 +214,10 @@ class Octoprint:
                 self._upload = self._uploading = None
         if not prints:
             await self._watch.refresh()
-            raise self._not_begun(self._watch.snapshot)
-
-    def _not_begun(self, snapshot: Snapshot) -> JobLost:
-        url = self._config.url
-        if snapshot.at_work:
-            return JobLost("octoprint-busy", url=url, file=snapshot.file or "-")
-        return JobLost("octoprint-not-begun", url=url, state=snapshot.error or snapshot.words)
+            found, url = self._watch.snapshot, self._config.url
+            if found.at_work:
+                raise JobLost("octoprint-busy", url=url, file=found.file or "-")
+            raise JobLost("octoprint-not-begun", url=url, state=found.error or found.words)
 
     async def _break_off_upload(self) -> None:
         """No byte of an upload goes out any more, and OctoPrint has said whether it prints what it got."""

@@ -10,6 +10,8 @@ import tty
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+FRESH = ["G21", "G90", "M82", "M200 D0", "M220 S100", "M221 S100", "G92 E0"]
+"""With these a host undoes what an earlier program left; a program that begins is told of by them."""
 CAPABILITIES = "Cap:AUTOREPORT_TEMP:1\nCap:EMERGENCY_PARSER:1\n"
 
 
@@ -19,6 +21,7 @@ class Firmware:
     def __init__(self, *, capabilities: str = CAPABILITIES, answers_m105: bool = True) -> None:
         self.taken: list[str] = []
         self.heard: list[str] = []
+        self.programs = 0
         self.targets = {"T": 0.0, "B": 0.0}
         self.last = 0
         self.on: Callable[[str], str | None] = lambda line: None
@@ -74,6 +77,9 @@ class Firmware:
             self.targets["B"] = float(rest.rpartition("S")[2])
         if code not in ("M108", "M155", "M400", "M410"):
             self.taken.append(command)
+            if self.taken[-len(FRESH) :] == FRESH:
+                del self.taken[-len(FRESH) :]
+                self.programs += 1
         elif code == "M155":
             return f"ok\n {self.temperatures}\n"
         return "ok\n"

@@ -47,8 +47,17 @@ CONFIG = {
     "serial": {"autoconnect": True, "port": "VIRTUAL", "baudrate": 115200, "log": True},
     "devel": {"enableRateLimiter": False},
 }
-USER = {"active": True, "apikey": None, "password": "-", "permissions": [], "settings": {}}
+USER: dict[str, object] = {"active": True, "apikey": None, "password": "-", "permissions": [], "settings": {}}
 ADMIN = {**USER, "groups": ["admins"], "roles": ["user", "admin"]}
+DETACHED = """
+exec >>output 2>&1
+owner=$1
+shift
+"$@" &
+echo $! >pid
+(while kill -0 $owner && kill -0 $!; do sleep 1; done; kill -9 $!) 2>/dev/null &
+"""
+"""Starts a program, writes down its id, and ends it when the tests are gone, however they ended."""
 _SENT = re.compile(r"Send: (?:N\d+ )?([^*\n]*)")
 
 
@@ -91,7 +100,7 @@ class RealOctoprint:
             str(self.directory),
         ]
         # No child of ours: a test may end it and start it again, and leaves the same children behind that it found.
-        detached = ["sh", "-c", 'exec >>output 2>&1; "$@" & echo $! >pid', "octoprint", self._program, "serve"]
+        detached = ["sh", "-c", DETACHED, "octoprint", str(os.getpid()), self._program, "serve"]
         subprocess.run([*detached, *options], check=True, cwd=self.directory)
         self.pid = int((self.directory / "pid").read_text())
         until_s = time.monotonic() + 60

@@ -39,7 +39,9 @@ def test_make_knows_what_the_documents_promise(target: str) -> None:
     assert result.returncode == 0, result.stderr
 
 
-@pytest.mark.parametrize("script", ["tools/make-venv", "tools/install-components", "tools/install-octoprint", ".ci/run"])
+@pytest.mark.parametrize(
+    "script", ["tools/make-venv", "tools/install-components", "tools/install-octoprint", ".ci/run"]
+)
 def test_scripts_are_programs_that_their_shell_can_read(script: str) -> None:
     path = ROOT / script
     shell = path.read_text().splitlines()[0].split("/")[-1].split()[-1]

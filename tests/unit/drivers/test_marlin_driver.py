@@ -121,20 +121,20 @@ async def test_a_firmware_with_fewer_manners_is_understood(answers_m105: bool, p
 async def test_a_damaged_line_is_sent_again_as_it_was(piece: tuple[Program, Path]) -> None:
     firmware = Firmware()
     damaged = iter([True, True, False])
-    firmware.on = at_line(20, lambda: firmware.again("checksum mismatch, Last Line: ") if next(damaged) else None)
+    firmware.on = at_line(27, lambda: firmware.again("checksum mismatch, Last Line: ") if next(damaged) else None)
     async with on_pty(firmware) as there:
         await made(there.url, piece)
     assert firmware.taken == commands(PIECE)
-    sent = [line for line in firmware.heard if line.startswith("N20 ")]
+    sent = [line for line in firmware.heard if line.startswith("N27 ")]
     assert len(sent) == 3
     assert len(set(sent)) == 1
 
 
-@pytest.mark.parametrize("request_again", ["Resend: 20\n", "rs N20\nok\n", "Resend:20\nok\nok\n"])
+@pytest.mark.parametrize("request_again", ["Resend: 27\n", "rs N27\nok\n", "Resend:27\nok\nok\n"])
 async def test_other_ways_to_ask_again(request_again: str, piece: tuple[Program, Path]) -> None:
     firmware = Firmware()
     once = iter([request_again])
-    firmware.on = at_line(20, lambda: next(once, None))
+    firmware.on = at_line(27, lambda: next(once, None))
     async with on_pty(firmware) as there:
         await made(there.url, piece)
     assert firmware.taken == commands(PIECE)
@@ -148,7 +148,7 @@ async def test_an_ok_too_many_costs_no_line(piece: tuple[Program, Path]) -> None
         stray = next(strays, None)
         return None if stray is None else stray + firmware.again("checksum mismatch, Last Line: ")
 
-    firmware.on = at_line(20, stray_and_damaged)
+    firmware.on = at_line(27, stray_and_damaged)
     async with on_pty(firmware) as there:
         attempt = await made(there.url, piece)
     assert firmware.taken == commands(PIECE)
@@ -158,16 +158,16 @@ async def test_an_ok_too_many_costs_no_line(piece: tuple[Program, Path]) -> None
 
 async def test_a_line_that_never_gets_through_is_a_fault(piece: tuple[Program, Path]) -> None:
     firmware = Firmware()
-    firmware.on = at_line(20, lambda: firmware.again("checksum mismatch, Last Line: "))
+    firmware.on = at_line(27, lambda: firmware.again("checksum mismatch, Last Line: "))
     fault = await fault_of(firmware, piece)
     assert fault.message.code == "marlin-resend-loop"
-    assert fault.message.params["number"] == 20
-    assert firmware.taken == commands(PIECE)[:16], "lines 1 to 3 are our own"
+    assert fault.message.params["number"] == 27
+    assert firmware.taken == commands(PIECE)[:16], "lines 1 to 10 are our own"
 
 
 async def test_a_request_for_a_line_that_was_never_sent_is_a_fault(piece: tuple[Program, Path]) -> None:
     firmware = Firmware()
-    firmware.on = at_line(20, lambda: "Resend: 9120\nok\n")
+    firmware.on = at_line(27, lambda: "Resend: 9120\nok\n")
     assert (await fault_of(firmware, piece)).message.code == "marlin-resend-unknown"
 
 
@@ -187,7 +187,7 @@ async def test_what_the_machine_says_in_the_middle_ends_the_program(
     said: str, code: str, words: str | None, piece: tuple[Program, Path]
 ) -> None:
     firmware = Firmware()
-    firmware.on = at_line(20, lambda: said)
+    firmware.on = at_line(27, lambda: said)
     fault = await fault_of(firmware, piece)
     assert fault.message.code == code
     if words is not None:
@@ -227,7 +227,7 @@ async def test_a_pulled_plug_is_a_lost_link(
 ) -> None:
     firmware = Firmware()
     async with on(firmware) as there, config(there.url) as driver:
-        firmware.on = at_line(20, lambda: there.pull() or "")
+        firmware.on = at_line(27, lambda: there.pull() or "")
         with pytest.raises(LinkLost):
             await driver.run(BenchAttempt(*piece))
         with pytest.raises(LinkLost):
@@ -361,7 +361,7 @@ async def test_somebody_at_the_machine_pauses_and_resumes(piece: tuple[Program, 
             return pause + "ok\n"
         return None
 
-    firmware.on = at_line(20, pause_once)
+    firmware.on = at_line(27, pause_once)
     async with on_pty(firmware) as there, config(there.url) as driver:
         attempt = BenchAttempt(*piece)
         run = asyncio.create_task(driver.run(attempt))

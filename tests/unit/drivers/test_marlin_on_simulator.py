@@ -22,6 +22,7 @@ from fakes.virtual_time import run_in_virtual_time
 SAMPLES = Path(__file__).parents[2] / "samples"
 OUR_OWN = {"M110 N0", "M115", "M105", "M155 S1", "M400"}
 MOVES = b"".join(b"G1 X%d Y%d E%d F600\n" % (x % 2 * 10, x, x) for x in range(1, 60))
+FRESH = ["G21", "G90", "M82", "M200 D0", "M220 S100", "M221 S100", "G92 E0"]
 HEAT_AND_MOVE = b"M140 S60\nG28\nM190 S60\nM109 S200\nG92 E0\n" + MOVES + b"M104 S0\nM140 S0\n"
 
 
@@ -90,8 +91,38 @@ def test_a_visitors_file_is_carried_out_line_by_line_on_a_bad_line(name: str, tm
 
     printer = play(tmp_path, data, act, speed="1000", resend="0.02", seed="5")
     wanted = [command for raw in data.split(b"\n") if (command := command_of(raw).decode()) not in {"", "M105"}]
-    assert [command for command in printer.executed if command not in OUR_OWN] == wanted
+    assert [command for command in printer.executed if command not in OUR_OWN] == FRESH + wanted
     assert len(printer.refused) > 50
+
+
+@pytest.mark.parametrize("left", ["M83", "M221 S50", "M200 D1.75", "G91", "G20", "G92 E7", "M220 S10"])
+def test_what_an_earlier_program_left_changes_nothing(left: str, tmp_path: Path) -> None:
+    url = "sim://marlin?seed=77&speed=50"
+    scrap(url)
+    printer = machine(url)
+    assert isinstance(printer, SimulatedMarlin)
+    (tmp_path / "first").mkdir()
+    (tmp_path / "second").mkdir()
+    first = write_program(tmp_path / "first", b"G28\nG1 X5 Y5 F3000\n" + left.encode() + b"\n")
+    second = write_program(tmp_path / "second", b"G28\nM109 S200\n" + MOVES)
+
+    async def one_after_the_other() -> None:
+        async with Marlin(Marlin.Config(url=url)) as driver:
+            await driver.run(BenchAttempt(*first))
+            attempt = BenchAttempt(*second)
+            before_mm = printer.odometer.filament_mm
+            await driver.run(attempt)
+            assert attempt.last is not None
+            used_mm = attempt.last.used[Meter.FILAMENT_MM]
+            assert used_mm == pytest.approx(59.0)
+            assert printer.odometer.filament_mm - before_mm == pytest.approx(used_mm, rel=1e-6)
+
+    run_in_virtual_time(one_after_the_other())
+
+
+def test_a_program_that_forgets_its_heaters_leaves_none_on(tmp_path: Path) -> None:
+    printer = play(tmp_path, b"G28\nM140 S60\nM109 S200\nG92 E0\n" + MOVES, to_its_end, speed="50")
+    assert (printer.nozzle_target_c, printer.bed_target_c) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize("emergency", ["1", "0"])
@@ -217,9 +248,9 @@ def test_answers_that_come_twice_or_never_cost_no_line_and_add_none(seed: int, t
         carried_out = [command for command in scene.printer.executed if command not in OUR_OWN]
         if (error := scene.run.exception()) is not None:
             assert isinstance(error, LinkLost)
-            assert carried_out == wanted[: len(carried_out)]
+            assert carried_out == (FRESH + wanted)[: len(carried_out)]
             return
-        assert carried_out == wanted
+        assert carried_out == FRESH + wanted
         assert scene.printer.at_rest
         assert scene.attempt.last is not None
         used_mm = scene.attempt.last.used[Meter.FILAMENT_MM]

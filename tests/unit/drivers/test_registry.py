@@ -76,7 +76,7 @@ def test_a_simulators_url_that_is_none_is_a_mistake_and_no_crash(tmp_path: Path)
 
 def test_an_unknown_driver_is_answered_with_those_that_are_installed(tmp_path: Path) -> None:
     problem = the_problem(configuration(tmp_path, machine("1", driver="'grbl'")))
-    assert problem.params["known"] == "embroidery, hpgl, marlin"
+    assert problem.params["known"] == "embroidery, hpgl, marlin, octoprint"
 
 
 @pytest.mark.parametrize(

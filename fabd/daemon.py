@@ -5,6 +5,7 @@ till hears the last records, and then the store is closed.
 """
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -171,6 +172,7 @@ def serve(directory: Path) -> int:
 
     Raises `ConfigError`, `StoreError`, `Conflict` or `LinkLost` when it cannot begin.
     """
+    os.umask(0o027)  # what it writes holds people's names: nobody but its own account and group reads it
     logs.set_up()
     return asyncio.run(_serve(directory))
 

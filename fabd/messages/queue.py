@@ -32,7 +32,9 @@ SENTENCES: dict[str, str] = {
     "job-cannot-begin": N_(
         "The job cannot begin, through a mistake in fabd ({detail}). Cancel it and send the file again; the log says more."
     ),
-    "attempt-failed": N_("The attempt ended through a mistake in fabd ({detail}). Please report it; the log says more."),
+    "attempt-failed": N_(
+        "The attempt ended through a mistake in fabd ({detail}). Please report it; the log says more."
+    ),
     "attempt-not-charged-for": N_(
         "What was used could not be priced: {detail} Nothing was charged; enter it at the till by hand."
     ),

@@ -1,6 +1,7 @@
 """Takes a visitor's file: keeps it, has it read in the sandbox, quotes it, writes the job."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -20,6 +21,7 @@ from fabd.queue.house import Caller, House, Wish
 from fabd.queue.quoting import material_called
 from fabd.queue.says import to_json
 from fabd.queue.terms import Terms
+from fabd.queue.worker import Worker
 from fabd.store import Connection
 from fabd.store.schema import job, reservation
 from fabd.views import JobView, QuoteView
@@ -58,17 +60,18 @@ async def submit(house: House, file: Path, wish: Wish, caller: Caller, key: str 
     """
     _check_wish(wish)
     read = await _read(house, file, wish.title)
-    await asyncio.to_thread(_keep, house.store.path, file, read)
     config, workers = house.config, tuple(house.workers.values())
 
-    def write(c: Connection) -> int:
+    def consider(c: Connection) -> int | tuple[QuoteView, Terms]:
         known = _known(c, config, key, read.program, wish)
-        if known is not None:
-            return known
-        quoted, terms = quoting.quote(c, config, workers, read.program, wish)
-        quoted = _asked_by(caller, quoted, terms)
-        return _write_job(c, config, read.program, wish, caller, key, quoted, terms)
+        return known or _acceptable(c, config, workers, read.program, wish, caller)
 
+    def write(c: Connection) -> int:
+        found = consider(c)
+        return found if isinstance(found, int) else _write_job(c, config, read.program, wish, caller, key, *found)
+
+    await house.store.read(consider)  # before anything is kept: a refused file leaves nothing behind
+    await asyncio.to_thread(_keep, house.store.path, file, read)
     job_id = await house.store.transaction(write)
     log.info("job accepted", job=job_id, by=caller.described)
     return await show.job(house, str(job_id))
@@ -127,9 +130,6 @@ def _write_job(
     quoted: QuoteView,
     terms: Terms,
 ) -> int:
-    if quoted.verdict == "refuse":
-        first = quoted.reasons[0].message
-        raise NotAllowed(first.code, **first.params)
     tariff.guard(c, terms.tariff, now())
     state, released_by, reasons = _beginning(quoted, terms, caller)
     material = quoted.material if wish.material is None else material_called(config, wish.material).id
@@ -171,6 +171,17 @@ def _reserve(c: Connection, job_id: int, member: str | None, quoted: QuoteView) 
             job=job_id, member=member, kind=quoted.kind, quantities=quantities, expires_at=now() + RESERVED
         )
     )
+
+
+def _acceptable(
+    c: Connection, config: Configuration, workers: Sequence[Worker], program: Program, wish: Wish, caller: Caller
+) -> tuple[QuoteView, Terms]:
+    """The quote for `caller`; raises `NotAllowed` when the member may not, and what `quoting.quote` raises."""
+    quoted, terms = quoting.quote(c, config, workers, program, wish)
+    if quoted.verdict == "refuse":
+        first = quoted.reasons[0].message
+        raise NotAllowed(first.code, **first.params)
+    return _asked_by(caller, quoted, terms), terms
 
 
 def _asked_by(caller: Caller, quoted: QuoteView, terms: Terms) -> QuoteView:

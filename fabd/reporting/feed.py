@@ -31,9 +31,9 @@ CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 """CloudEvents 1.0, JSON format; MQTT protocol binding, section 3.2: structured mode."""
 BATCH = 100
 """Entries that are read, published and marked together; a crash in between costs a resend of as many."""
-LAG_S = 60.0
+LAG_S = 15.0
 """How long a till may stay where it is, behind the ledger, before it is sent everything again; then doubled."""
-LONGEST_LAG_S = 3600.0
+LONGEST_LAG_S = 600.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

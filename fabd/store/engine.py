@@ -130,7 +130,7 @@ def _is_trouble_of_the_disk(error: sa.exc.DatabaseError) -> bool:
 def _lock(path: Path) -> int:
     """Take the lock that keeps a second daemon out; it falls with the process, however that ends."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o750, parents=True, exist_ok=True)  # names of people stand in it
         descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     except OSError as error:
         raise StoreError("store-not-usable", path=str(path), detail=error.strerror) from error

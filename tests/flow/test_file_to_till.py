@@ -129,6 +129,13 @@ async def test_sigterm_makes_the_machine_safe_before_the_end(tmp_path: Path) -> 
         assert (job["state"], job["reasons"][0]["code"]) == ("pending-held", "host-stopped")
 
 
+async def test_nobody_else_can_read_what_the_daemon_keeps(tmp_path: Path) -> None:
+    async with daemon(tmp_path / "cafe", machines="") as cafe:
+        await cafe.json("member", "add", "alice", "--name", "Alice")
+        kept = [cafe.directory / "store", *(cafe.directory / "store").rglob("*")]
+        assert [str(path) for path in kept if path.stat().st_mode & 0o007] == []
+
+
 async def test_a_reload_takes_what_is_right_and_keeps_the_old_one_otherwise(tmp_path: Path) -> None:
     firmware = Odometer()
     async with on_pty(firmware) as there:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fabd.errors import Conflict
+from fabd.errors import Conflict, NotFound
 from fabd.queue import files, intake, show
 from fabd.queue.house import MOST_PARSERS, Wish
 from fakes.cafe import LEA, Cafe, cafe
@@ -86,3 +86,10 @@ async def test_a_file_that_the_disk_has_lost_is_kept_again_when_it_is_sent_again
         files.place(c.house.store.path, job.sha256).unlink()
         again = await intake.submit(c.house, SAMPLE, COIN, LEA, None)
         files.verified(c.house.store.path, again.sha256)
+
+
+async def test_a_file_that_is_refused_leaves_nothing_behind(tmp_path: Path) -> None:
+    async with cafe(tmp_path) as c:
+        with pytest.raises(NotFound):
+            await intake.submit(c.house, SAMPLE, Wish(title="coin.gcode", member="nobody"), LEA, None)
+        assert list((c.house.store.path / "files").iterdir()) == []

@@ -42,8 +42,8 @@ STATUS: dict[type[FabdError], HTTPStatus] = {
     NotFound: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
     Refused: HTTPStatus.UNPROCESSABLE_ENTITY,
-    MachineFault: HTTPStatus.CONFLICT,
-    LinkLost: HTTPStatus.CONFLICT,
+    MachineFault: HTTPStatus.BAD_GATEWAY,  # the machine behind us failed: something may have been done
+    LinkLost: HTTPStatus.BAD_GATEWAY,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     JobRejected: HTTPStatus.UNPROCESSABLE_ENTITY,
     StoreError: HTTPStatus.SERVICE_UNAVAILABLE,

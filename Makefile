@@ -7,7 +7,7 @@ INSTALLED_FROM := pyproject.toml hatch_build.py constraints.txt $(CATALOGUES)
 # The build's own requirements are held by the constraints too, where pip is new enough to know this variable.
 PIP := PIP_BUILD_CONSTRAINT=constraints.txt $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test check lint translations constraints venv clean
+.PHONY: demo test bench check lint translations constraints venv clean
 
 demo: $(VENV)/.demo-installed
 	$(BIN)/fabd demo
@@ -16,6 +16,12 @@ test: $(VENV)/.dev-installed
 	@tools/install-components
 	@tools/install-octoprint .octoprint
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+# The figures, on this machine, each beside its limit or a peer; longer than a test may take, and not part of `make test`.
+bench: $(VENV)/.dev-installed
+	@tools/install-octoprint .octoprint
+	$(BIN)/python benchmarks/resident_memory.py
+	$(BIN)/python benchmarks/octoprint_figures.py
 
 check: lint
 	$(BIN)/mypy

@@ -1,6 +1,6 @@
 """What driving OctoPrint costs: requests while it prints, the reaction to a cancel there, and CPU for twenty of them.
 
-Run `.venv/bin/python benchmarks/octoprint_figures.py`. The first two are taken from a real OctoPrint with its virtual
+Run `make bench`, or `.venv/bin/python benchmarks/octoprint_figures.py`. The first two are taken from a real OctoPrint with its virtual
 printer (`tools/install-octoprint .octoprint`), through its own log of requests; the third from twenty fakes that push every second,
 in a process of their own. Exits with 1 when a limit is exceeded.
 """

@@ -57,7 +57,7 @@ CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
 class Charge:
     """What one attempt costs one payer, and all that the price was made from.
 
-    `member`, `payer`, `facilitator` and `released_by` are pseudonyms, or "walk-in" for a visitor without a name.
+    `member`, `payer` and `facilitator` are pseudonyms, or "walk-in" for a visitor without a name.
     `measured` is all that was measured, `charged` says how much of it counts, `lines` are its prices. `revision` is 1 for
     an attempt's first charge, and one more for each correction.
     """
@@ -78,7 +78,6 @@ class Charge:
     lines: tuple[Line, ...]
     revision: int = 1
     facilitator: str | None = None
-    released_by: str | None = None
     material: str | None = None
     lot: str | None = None
     material_is_default: bool = False
@@ -255,7 +254,7 @@ def _must_match_its_attempt(c: Connection, charge: Charge) -> None:
 
 
 def _charge_facts(charge: Charge) -> dict[str, object]:
-    for person in (charge.member, charge.payer, charge.facilitator, charge.released_by):
+    for person in (charge.member, charge.payer, charge.facilitator):
         if person not in (None, WALK_IN) and not PSEUDONYM.fullmatch(str(person)):
             raise ValueError(f"the ledger knows people by their pseudonyms only, not as {person!r}")
     return {
@@ -267,7 +266,6 @@ def _charge_facts(charge: Charge) -> dict[str, object]:
         "member": charge.member,
         "payer": charge.payer,
         "facilitator": charge.facilitator,
-        "released_by": charge.released_by,
         "level": charge.level,
         "tariff": charge.tariff,
         "outcome": charge.outcome.value,

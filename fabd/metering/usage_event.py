@@ -69,7 +69,6 @@ class UsageData(Shape):
     member: Pseudonym
     payer: Pseudonym
     facilitator: Pseudonym | None
-    released_by: Pseudonym | None
     level: str
     tariff: str
     outcome: Outcome

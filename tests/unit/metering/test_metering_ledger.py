@@ -81,7 +81,6 @@ def test_a_charge_says_all_that_the_till_and_an_auditor_need(c: Connection, book
         member=alice.pseudonym,
         payer=alice.pseudonym,
         facilitator=lea.pseudonym,
-        released_by=lea.pseudonym,
         level="accompanied",
         outcome=Outcome.CANCELED,
         fault=Fault.MEMBER,
@@ -107,7 +106,6 @@ def test_a_charge_says_all_that_the_till_and_an_auditor_need(c: Connection, book
         "member": alice.pseudonym,
         "payer": alice.pseudonym,
         "facilitator": lea.pseudonym,
-        "released_by": lea.pseudonym,
         "level": "accompanied",
         "tariff": "example",
         "outcome": "canceled",
@@ -142,7 +140,7 @@ def test_a_job_for_nothing_is_recorded_too(c: Connection, book: ledger.Book) -> 
     assert posted.facts()["measured"]["filament_mg"]["qty"] == "42700"
 
 
-@pytest.mark.parametrize("role", ["member", "payer", "facilitator", "released_by"])
+@pytest.mark.parametrize("role", ["member", "payer", "facilitator"])
 @pytest.mark.parametrize("person", ["alice", "Alice Martin", "pi/lea", "m_", "m_XYZ", "", "walk-in "])
 def test_nobody_is_written_by_name(c: Connection, book: ledger.Book, role: str, person: str) -> None:
     with pytest.raises(ValueError, match="pseudonyms only"):

@@ -18,7 +18,7 @@ DOCUMENT = Path(__file__).parents[3] / "docs/schema/usage.v1.json"
 def events(c: Connection, book: ledger.Book) -> list[dict[str, object]]:
     """A charge of a member's, its reversal and correction, and one of a walk-in's; as a till receives them."""
     alice = members.add(c, "alice", customer="C-0042", at=AT)
-    mine = {"member": alice.pseudonym, "payer": alice.pseudonym, "released_by": alice.pseudonym}
+    mine = {"member": alice.pseudonym, "payer": alice.pseudonym}
     row = add_attempt(c)
     ledger.post_charge(c, book, charge(row, **mine), AT)
     ledger.correct(c, book, row, charge(row, **mine, revision=2, lines=(), outcome=Outcome.ABORTED), AT)

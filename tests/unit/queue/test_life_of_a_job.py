@@ -7,6 +7,7 @@ import pytest
 
 from fabd.drivers import Attempt, LinkLost, MachineFault, Message, Meter, Phase, Prompt, Reading
 from fabd.errors import Conflict, JobRejected, NotAllowed, NotFound, Refused
+from fabd.metering import members
 from fabd.model import Fault, JobState, MachineState
 from fabd.queue import commands, show
 from fabd.queue.house import Wish
@@ -123,7 +124,7 @@ async def test_a_level_that_changed_makes_a_new_quote_and_perhaps_a_wait(tmp_pat
         await c.member("alice", "autonomous")
         before = await c.send(KEYRING)
         await c.house.store.transaction(
-            lambda conn: __import__("fabd.metering.members", fromlist=["grant"]).grant(
+            lambda conn: members.grant(
                 conn, c.house.config, "alice", "printer", "accompanied", by="lea", at=before.submitted_at
             )
         )

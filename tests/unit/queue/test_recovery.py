@@ -12,17 +12,16 @@ from fakes.scripted import Bench, Scripted, ends_well
 from unit.queue.test_life_of_a_job import KEYRING, Gate
 
 
-async def test_after_a_crash_the_attempt_is_aborted_the_job_held_and_the_machine_stopped_first(tmp_path: Path) -> None:
+async def test_an_orderly_end_stops_the_machine_aborts_the_attempt_and_holds_the_job(tmp_path: Path) -> None:
     gate = Gate()
     async with cafe(tmp_path, mk4=Bench(run=gate)) as c:
         await c.member("alice", "autonomous")
         await commands.ready(c.house, "mk4", LEA)
         await c.send(KEYRING)
         await gate.halfway.wait()
-        # Take back what the orderly end writes: that is how the disk looks after a power cut.
         await c.close()
+        assert c.benches["mk4"].seen[-2:] == ["stop", "leave"]
         await c.reopen()
-        await c.house.store.transaction(lambda conn: conn.exec_driver_sql("DELETE FROM outbox"))
         job = await c.job()
         assert (job.state, job.reasons[0].code) == (JobState.HELD, "host-stopped")
         assert [attempt.outcome for attempt in job.attempts] == ["aborted"]

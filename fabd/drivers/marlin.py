@@ -1,10 +1,10 @@
 """Printers with Marlin, line by line: numbered, checksummed, acknowledged.
 
-A program begins on a machine as it is after a reset: the modes and factors that an earlier one left are undone first, or
-its moves and its metering would be wrong. The end is proven by `M400`: the machine answers it when all moves are over.
-After it no heater stays on, whatever the program forgot; after every other end `stop()` turns them off. A pause ends the moves under way and
-keeps the heat, with the head where it is. Temperatures come by `M155`, where the firmware has it, never by asking in
-between; so what `M105` the program has is left out.
+A program begins on a machine as it is after a reset: the modes and factors that an earlier one left are undone first,
+or its moves and its metering would be wrong. The end is proven by `M400`: the machine answers it when all moves are
+over. After it no heater stays on, whatever the program forgot; after every other end `stop()` turns them off. A pause
+ends the moves under way and keeps the heat, with the head where it is. Temperatures come by `M155`, where the
+firmware has it, never by asking in between; so what `M105` the program has is left out.
 """
 
 import asyncio
